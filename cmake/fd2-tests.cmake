@@ -1,0 +1,28 @@
+# fd2_test(<name> SOURCES ... [LINKS target ...] [LABELS label ...])
+#
+# One Catch2 program, `test_<name>`; each of its test cases is one CTest test, with a time-out that
+# only catches hangs. The main() is shared and compiled once; Catch2 v2 and v3 both serve.
+if(TARGET Catch2::Catch2WithMain)
+    set(FD2_CATCH_V3 ON)
+else()
+    set(FD2_CATCH_V3 OFF)
+    add_library(fd2_catch_main STATIC "${PROJECT_SOURCE_DIR}/tests/support/catch_main.cpp")
+    target_link_libraries(fd2_catch_main PUBLIC Catch2::Catch2)
+endif()
+
+function(fd2_test name)
+    cmake_parse_arguments(TEST "" "" "SOURCES;LINKS;LABELS" ${ARGN})
+    add_executable(test_${name} ${TEST_SOURCES})
+    target_include_directories(test_${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+    target_link_libraries(test_${name} PRIVATE fd2_options ${TEST_LINKS})
+    if(FD2_CATCH_V3)
+        target_link_libraries(test_${name} PRIVATE Catch2::Catch2WithMain)
+    else()
+        target_link_libraries(test_${name} PRIVATE fd2_catch_main)
+    endif()
+    if(NOT TEST_LABELS)
+        set(TEST_LABELS unit)
+    endif()
+    catch_discover_tests(test_${name} TEST_PREFIX "${name}: "
+        PROPERTIES TIMEOUT 120 LABELS "${TEST_LABELS}")
+endfunction()

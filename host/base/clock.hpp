@@ -1,0 +1,45 @@
+// Time as fd2 counts it: absolute, CLOCK_MONOTONIC, in nanoseconds. A deadline is a point on this
+// clock, so it survives retries (EINTR) and can be passed down without arithmetic.
+#pragma once
+
+#include <time.h>
+
+#include <cstdint>
+#include <limits>
+
+namespace fd2 {
+
+/// Nanoseconds on CLOCK_MONOTONIC; also a length of time where a name says so.
+using nanoseconds_t = std::int64_t;
+
+inline constexpr nanoseconds_t nanosecond = 1;
+inline constexpr nanoseconds_t microsecond = 1'000;
+inline constexpr nanoseconds_t millisecond = 1'000'000;
+inline constexpr nanoseconds_t second = 1'000'000'000;
+
+/// A deadline that never comes.
+inline constexpr nanoseconds_t never = std::numeric_limits<nanoseconds_t>::max();
+
+/// The present on the monotonic clock. [any thread; async-signal-safe]
+inline nanoseconds_t now() noexcept {
+    timespec ts{};
+    ::clock_gettime(CLOCK_MONOTONIC, &ts);  // cannot fail: the clock exists and ts is ours
+    return static_cast<nanoseconds_t>(ts.tv_sec) * second + ts.tv_nsec;
+}
+
+/// `start + length`, saturating at `never`.
+constexpr nanoseconds_t after(nanoseconds_t start, nanoseconds_t length) noexcept {
+    return length >= never - start ? never : start + length;
+}
+
+/// What is left until `deadline` as poll(2) wants it: milliseconds rounded up, 0 when it has
+/// passed, -1 for `never`.
+constexpr int poll_timeout(nanoseconds_t deadline, nanoseconds_t present) noexcept {
+    if (deadline == never) return -1;
+    if (deadline <= present) return 0;
+    const nanoseconds_t ms = (deadline - present + millisecond - 1) / millisecond;
+    return ms > std::numeric_limits<int>::max() ? std::numeric_limits<int>::max()
+                                                : static_cast<int>(ms);
+}
+
+}  // namespace fd2
