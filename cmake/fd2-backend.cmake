@@ -1,1 +1,43 @@
+# fd2_backend(<id> SOURCES ... [LINKS target ...] [NO_RUNTIME])
+#
+# A backend plugin, `<id>.so`: one exported symbol, everything else hidden; bound at load time, no
+# executable stack, no GNU-unique symbols (they would pin the library for ever).
+# NO_RUNTIME: C++ without exceptions, RTTI and the C++ run-time library; it loads faster.
+get_filename_component(FD2_BACKEND_MODULE_DIR "${CMAKE_CURRENT_LIST_FILE}" DIRECTORY)
 
+function(fd2_backend id)
+    cmake_parse_arguments(BACKEND "NO_RUNTIME" "" "SOURCES;LINKS" ${ARGN})
+    set(target fd2_backend_${id})
+    add_library(${target} MODULE ${BACKEND_SOURCES})
+    set_target_properties(${target} PROPERTIES
+        PREFIX "" OUTPUT_NAME "${id}"
+        C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
+        POSITION_INDEPENDENT_CODE ON
+        LINK_DEPENDS "${FD2_BACKEND_MODULE_DIR}/fd2-backend.map")
+    if(FD2_PLUGIN_OUTPUT)
+        set_target_properties(${target} PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${FD2_PLUGIN_OUTPUT}")
+    endif()
+    target_compile_features(${target} PRIVATE c_std_11 cxx_std_20)
+    target_compile_definitions(${target} PRIVATE _GNU_SOURCE
+        FD2_BACKEND_VERSION="${PROJECT_VERSION}")
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+        target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-gnu-unique>)
+    endif()
+    target_link_options(${target} PRIVATE
+        "LINKER:--version-script=${FD2_BACKEND_MODULE_DIR}/fd2-backend.map"
+        LINKER:-z,now,-z,relro,-z,noexecstack LINKER:--build-id)
+    if(NOT FD2_SANITIZE)
+        target_link_options(${target} PRIVATE LINKER:--no-undefined)
+    endif()
+    if(BACKEND_NO_RUNTIME)
+        target_compile_options(${target} PRIVATE
+            $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions -fno-rtti -fno-threadsafe-statics>)
+        set_target_properties(${target} PROPERTIES LINKER_LANGUAGE C)
+    endif()
+    target_link_libraries(${target} PRIVATE ${BACKEND_LINKS})
+    if(TARGET fd2_options)
+        target_link_libraries(${target} PRIVATE fd2_abi fd2_options)
+    else()
+        target_link_libraries(${target} PRIVATE fd2::abi)
+    endif()
+endfunction()

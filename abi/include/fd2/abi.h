@@ -1,0 +1,299 @@
+/*
+ * fd2/abi.h - the contract between a host and a backend (channel ABI, version 1, DRAFT)
+ *
+ * A backend owns one kernel object and a way of waiting for it; it carries a child's stderr to the
+ * host and keeps no byte. This header is all that either side needs; it compiles as C11 and later
+ * and as C++11 and later, on 32 and 64 bit.
+ *
+ * Laws
+ *  - Every struct begins with `struct_size`, set by whoever owns the storage. A reader touches only
+ *    what fits into it. Structs grow at the end; nothing is ever removed or re-used.
+ *  - What one side allocates, that side frees. A call that fails has taken nothing and owes
+ * nothing.
+ *  - No exception, no C++ type and no lock crosses the boundary; no lock is held during a callback.
+ *  - Times are absolute, on CLOCK_MONOTONIC (QueryPerformanceCounter on Windows), in nanoseconds.
+ *  - Strings are UTF-8, end in NUL and live as long as the table that names them.
+ *  - Functions that can fail return an FD2_E_* code, FD2_OK being 0. An `fd2_error *` argument may
+ * be NULL; it is filled on failure only.
+ *
+ * Tags in brackets say which thread may call, and in which state:
+ *  [drain]       the one thread that currently delivers bytes of the channel
+ *  [any thread]  also from inside on_bytes and on_end, unless the comment says otherwise
+ *  [owner]       one thread at a time, the one that opened the channel or took it over
+ *
+ * States of a channel: OPEN -start or attach_poll-> RUNNING -finish-> FINISHING -on_end-> ENDED
+ * -join-> JOINED; RELEASED after release. RUNNING goes to ENDED by itself at EOF, error or STOP.
+ */
+#ifndef FD2_ABI_H
+#define FD2_ABI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The major version is part of the entry's name; growth within it is by struct_size. */
+#define FD2_ABI_MAJOR 1
+#define FD2_ABI_DRAFT 1
+#define FD2_BACKEND_ENTRY "fd2_backend_entry_v1"
+
+/* A descriptor, SOCKET or HANDLE. Ownership moves with it by the same rules for all three. */
+typedef int64_t fd2_native;
+#define FD2_NATIVE_NONE ((fd2_native)-1)
+
+/* ---- errors: the code decides what the host does next ------------------------------------- */
+
+#define FD2_OK 0
+#define FD2_E_UNSUPPORTED 1    /* not on this kernel or platform: next, remembered until reload */
+#define FD2_E_RESOURCE 2       /* descriptors, memory, threads, ports (always TRANSIENT): next */
+#define FD2_E_DENIED 3         /* EPERM, EACCES, seccomp: next, said once */
+#define FD2_E_TIMEDOUT 4       /* open: next, remembered until reload; join: not yet, ask again */
+#define FD2_E_CONFIG 5         /* a bad option, named in the message: the host stops */
+#define FD2_E_INVALID 6        /* a wrong argument: a bug in the caller */
+#define FD2_E_STATE 7          /* a call that the channel's state forbids: a bug in the caller */
+#define FD2_E_WOULD_DEADLOCK 8 /* join, close or release on a thread that drains the channel */
+#define FD2_E_INTERNAL 9       /* the backend broke: quarantined for this process */
+
+/* fd2_error.flags */
+#define FD2_ERROR_TRANSIENT 1u /* may be asked again for the next channel */
+
+typedef struct fd2_error {
+    uint32_t struct_size;
+    int32_t code;      /* FD2_E_* */
+    int32_t sys_errno; /* errno or GetLastError(); 0 where no system call failed */
+    uint32_t flags;    /* FD2_ERROR_* */
+    char message[240]; /* "operation: object: reason"; UTF-8, ends in NUL, no newline */
+} fd2_error;
+
+/* ---- capabilities: a claim that can be proved wrong ----------------------------------------- */
+
+#define FD2_CAP_EVENT_LOOP (UINT64_C(1) << 0) /* start makes no thread a channel */
+#define FD2_CAP_POLLABLE (UINT64_C(1) << 1)   /* offers fd2.pollable/1 */
+#define FD2_CAP_WAKE (UINT64_C(1) << 2)       /* finish wakes a blocked reader */
+#define FD2_CAP_KEEPS_WRITERS \
+    (UINT64_C(1) << 3)                        /* no EPIPE for writers while the channel is open */
+#define FD2_CAP_REOPENABLE (UINT64_C(1) << 4) /* the child may open("/dev/stderr") */
+#define FD2_CAP_COMPACT (UINT64_C(1) << 5)    /* capacity in bytes independent of write size */
+#define FD2_CAP_ATOMIC (UINT64_C(1) << 6)     /* writes of up to PIPE_BUF bytes are not torn */
+#define FD2_CAP_TTY (UINT64_C(1) << 7)        /* isatty(2) is true in the child */
+#define FD2_CAP_HANDOVER (UINT64_C(1) << 8)   /* offers fd2.handover/1 */
+
+/* The kind of kernel object. */
+#define FD2_MEDIUM_UNKNOWN 0u
+#define FD2_MEDIUM_PIPE 1u
+#define FD2_MEDIUM_SOCKETPAIR 2u
+#define FD2_MEDIUM_TCP 3u
+#define FD2_MEDIUM_PTY 4u
+
+/* Filled by the channel, for this channel: it may claim less than its backend does. */
+typedef struct fd2_info {
+    uint32_t struct_size;
+    uint32_t medium;         /* FD2_MEDIUM_* */
+    uint64_t caps;           /* FD2_CAP_* */
+    uint64_t capacity_bytes; /* outstanding bytes before a writer of 64 KiB blocks; 0 unknown */
+    uint64_t capacity_small_writes; /* the same for writes of one byte; 0 unknown */
+    uint64_t reads;                 /* read calls so far */
+    uint64_t wakeups;               /* waits that ended so far */
+    uint64_t short_reads;           /* reads that did not fill their buffer */
+    uint32_t threads_per_channel;   /* threads that `start` makes for one channel */
+    uint32_t reserved0;             /* zero */
+} fd2_info;
+
+/* ---- what the host gives -------------------------------------------------------------------- */
+
+#define FD2_LOG_DEBUG 0
+#define FD2_LOG_INFO 1
+#define FD2_LOG_WARNING 2
+#define FD2_LOG_ERROR 3
+#define FD2_LOG_BACKEND_MISBEHAVES 4
+#define FD2_LOG_HOST_MISBEHAVES 5
+
+/* Lives from init until deinit has returned. Any function may be NULL. */
+typedef struct fd2_host {
+    uint32_t struct_size;
+    uint32_t reserved0; /* zero */
+    void* ctx;          /* handed back verbatim */
+
+    /* Says something. Never blocks: the host's queue is bounded and counts what it drops.
+     * `msg` is `len` bytes of UTF-8 without a newline, borrowed for the call.
+     * [any thread] */
+    void (*log)(void* ctx, int32_t level, const char* msg, uint32_t len);
+
+    /* A host-side extension's table, or NULL. The table lives as long as the host's.
+     * [any thread] */
+    const void* (*get_extension)(void* ctx, const char* id);
+} fd2_host;
+
+/* What on_bytes answers. */
+#define FD2_CONTINUE 0
+#define FD2_PAUSE 1 /* no further on_bytes until resume or finish; the bytes stay in the kernel */
+#define FD2_STOP 2  /* no further on_bytes at all; on_end(STOPPED) follows */
+
+/* Why a channel ended. */
+#define FD2_END_EOF 1     /* every writer is gone and everything they wrote was delivered */
+#define FD2_END_DRAINED 2 /* finish(drain) delivered its share; writers remain */
+#define FD2_END_STOPPED 3 /* finish(now), or on_bytes answered STOP */
+#define FD2_END_ERROR 4   /* a system call failed; its errno rides along */
+
+/* The host's side of one channel. Copied by open; `ctx` lives until close has returned. */
+typedef struct fd2_sink {
+    uint32_t struct_size;
+    uint32_t reserved0; /* zero */
+    void* ctx;
+
+    /* Bytes of the child, in order, each exactly once. `len` is never 0; `data` is borrowed for the
+     * call. Returns FD2_CONTINUE, FD2_PAUSE or FD2_STOP in bounded time. Once finish was called,
+     * PAUSE is read as CONTINUE.
+     * [drain] */
+    int32_t (*on_bytes)(void* ctx, const uint8_t* data, uint32_t len);
+
+    /* The last callback, owed exactly once for a channel whose start (or attach_poll) succeeded and
+     * which was not released. Never nested in on_bytes. `sys_errno` is 0 unless FD2_END_ERROR.
+     * [drain] */
+    void (*on_end)(void* ctx, int32_t reason, int32_t sys_errno);
+
+    /* Optional (may be NULL): memory to read into, so that the host need not copy. On FD2_OK
+     * `*data` has room for `*cap` (> 0) bytes until the next callback; the on_bytes that follows
+     * names
+     * `*data`, or no on_bytes follows and the memory is untouched as far as the host is concerned.
+     * Any other code: use memory of your own.
+     * [drain] */
+    int32_t (*reserve)(void* ctx, uint8_t** data, uint32_t* cap);
+} fd2_sink;
+
+/* ---- options: published by the backend, checked by the host --------------------------------- */
+
+#define FD2_OPTION_BOOL 1u     /* number: 0 or 1 */
+#define FD2_OPTION_INT 2u      /* number */
+#define FD2_OPTION_BYTES 3u    /* number: bytes; written with a unit ("64KiB") */
+#define FD2_OPTION_DURATION 4u /* number: nanoseconds; written with a unit ("50ms") */
+#define FD2_OPTION_ENUM 5u     /* text: one of `values` */
+
+typedef struct fd2_option_spec {
+    uint32_t struct_size;
+    uint32_t type;            /* FD2_OPTION_* */
+    const char* name;         /* lower case, digits and '-' */
+    const char* help;         /* one line */
+    const char* values;       /* ENUM: the words, separated by '|'; otherwise NULL */
+    const char* default_text; /* ENUM: the default word; otherwise NULL */
+    int64_t default_number;   /* otherwise the default */
+    int64_t minimum;          /* inclusive */
+    int64_t maximum;          /* inclusive */
+} fd2_option_spec;
+
+typedef struct fd2_option {
+    uint32_t struct_size;
+    uint32_t type;    /* FD2_OPTION_* */
+    const char* name; /* borrowed for the call, as is `text` */
+    const char* text; /* ENUM: the word; otherwise NULL */
+    int64_t number;   /* otherwise the value */
+} fd2_option;
+
+/* Borrowed for the call. Keys that are absent have their defaults. */
+typedef struct fd2_options {
+    uint32_t struct_size;
+    uint32_t count;
+    uint32_t stride; /* bytes from one item to the next */
+    uint32_t reserved0;
+    const fd2_option* items;
+} fd2_options;
+
+/* ---- what the backend gives ----------------------------------------------------------------- */
+
+typedef struct fd2_instance fd2_instance; /* one host's use of a backend */
+typedef struct fd2_channel fd2_channel;   /* one child's stderr */
+
+/* finish modes */
+#define FD2_FINISH_DRAIN 1 /* deliver what lies in the object now, then stop */
+#define FD2_FINISH_NOW 2   /* stop */
+
+typedef struct fd2_channel_ops {
+    uint32_t struct_size;
+    uint32_t reserved0; /* zero */
+
+    /* Fills `out` for this channel; valid in every state but RELEASED.
+     * [any thread] */
+    int32_t (*info)(const fd2_channel* channel, fd2_info* out);
+
+    /* OPEN -> RUNNING; makes what waits. RESOURCE if it cannot: the channel stays OPEN. Threads
+     * that a backend makes have all signals blocked, and a name. [owner, OPEN] */
+    int32_t (*start)(fd2_channel* channel, fd2_error* error);
+
+    /* Hands over the end that becomes the child's fd 2; the host owns it from then on. Once, not on
+     * an adopted channel (STATE). If never taken, close closes it.
+     * [owner, OPEN or RUNNING] */
+    int32_t (*take_child_end)(fd2_channel* channel, fd2_native* out, fd2_error* error);
+
+    /* Permits one more on_bytes after a PAUSE. At most one permit is stored: a resume that comes
+     * between the entry of on_bytes and the moment its PAUSE takes effect cancels that PAUSE; a
+     * stray one costs at most one extra on_bytes. [any thread] */
+    int32_t (*resume)(fd2_channel* channel);
+
+    /* FD2_FINISH_DRAIN: delivers at least the bytes that lie in the object at this moment, and
+     * stops there or at the first empty read; no timer, and a flooding writer cannot prolong it.
+     * FD2_FINISH_NOW: stops. Idempotent; `now` after `drain` wins, `drain` after `now` changes
+     * nothing. Wakes a blocked reader on every kind of object without disturbing remaining writers,
+     * and ends every pause. STATE in OPEN; success without effect in ENDED and later. [any thread,
+     * RUNNING or later] */
+    int32_t (*finish)(fd2_channel* channel, int32_t mode);
+
+    /* Waits until on_end has returned, or until `deadline`; TIMEDOUT leaves the channel valid.
+     * Idempotent. [any thread but drain, RUNNING or later] */
+    int32_t (*join)(fd2_channel* channel, int64_t deadline);
+
+    /* Frees the channel. STATE, with nothing freed, in RUNNING, FINISHING and (unless polled)
+     * ENDED. [owner, OPEN, JOINED or RELEASED; polled: ENDED too] */
+    int32_t (*close)(fd2_channel* channel);
+} fd2_channel_ops;
+
+typedef struct fd2_backend {
+    uint32_t struct_size;
+    uint32_t option_stride;  /* bytes from one option to the next */
+    const char* id;          /* "pipe": lower case, digits and '-', at most 32 bytes */
+    const char* version;     /* "1.2.3" */
+    const char* vendor;      /* who made it */
+    const char* description; /* one line */
+    uint64_t caps;           /* FD2_CAP_*: what its channels can have at best */
+    uint32_t option_count;
+    uint32_t reserved0; /* zero */
+    const fd2_option_spec* options;
+    const fd2_channel_ops* channel;
+
+    /* One host's use of the backend. Two hosts in one process are two instances.
+     * `host` lives until deinit has returned. [any thread] */
+    int32_t (*init)(const fd2_host* host, fd2_instance** out, fd2_error* error);
+
+    /* Afterwards no thread, descriptor or callback of the instance exists, ever. STATE, with
+     * nothing freed, while channels are open. [any thread, no channel open] */
+    int32_t (*deinit)(fd2_instance* instance);
+
+    /* Makes the object and both its ends, close-on-exec from birth. No byte flows before start.
+     * [any thread] */
+    int32_t (*open)(fd2_instance* instance, const fd2_options* options, const fd2_sink* sink,
+                    fd2_channel** out, fd2_error* error);
+
+    /* An extension's table ("name/revision"), or NULL. An id never changes its meaning.
+     * [any thread] */
+    const void* (*get_extension)(const char* id);
+} fd2_backend;
+
+/* The one exported symbol of a plugin. Starts no thread, opens no descriptor, calls nothing back;
+ * `*out` lives as long as the library is mapped. Returns FD2_OK or an FD2_E_* code. */
+typedef int32_t (*fd2_backend_entry_fn)(const fd2_backend** out);
+
+#if defined(_WIN32)
+#define FD2_EXPORT __declspec(dllexport)
+#else
+#define FD2_EXPORT __attribute__((visibility("default")))
+#endif
+
+/* True if `member` lies within the `struct_size` that the owner of `*object` set. */
+#define FD2_HAS(object, type, member) \
+    ((object)->struct_size >= offsetof(type, member) + sizeof((object)->member))
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* FD2_ABI_H */

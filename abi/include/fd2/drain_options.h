@@ -1,0 +1,128 @@
+/*
+ * fd2/drain_options.h - errors and options of the drain kit; include fd2/drain.h instead
+ */
+#ifndef FD2_DRAIN_OPTIONS_H
+#define FD2_DRAIN_OPTIONS_H
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static int32_t fd2_code_of_errno(int32_t sys_errno) {
+    switch (sys_errno) {
+        case ENOSYS:
+        case EAFNOSUPPORT:
+        case EPROTONOSUPPORT:
+        case ESOCKTNOSUPPORT:
+        case EOPNOTSUPP:
+        case ENETUNREACH:
+        case ENETDOWN:
+            return FD2_E_UNSUPPORTED;
+        case EMFILE:
+        case ENFILE:
+        case ENOMEM:
+        case EAGAIN:
+        case ENOBUFS:
+        case EADDRNOTAVAIL:
+        case EADDRINUSE:
+            return FD2_E_RESOURCE;
+        case EPERM:
+        case EACCES:
+            return FD2_E_DENIED;
+        case ETIMEDOUT:
+            return FD2_E_TIMEDOUT;
+        default:
+            return FD2_E_INTERNAL;
+    }
+}
+
+static int32_t fd2_fail(fd2_error* error, int32_t code, int32_t sys_errno, const char* operation,
+                        const char* object) {
+    if (!error || error->struct_size < sizeof(*error)) return code;
+    char reason[80] = "";
+    if (sys_errno != 0) {
+        const char* text = strerrordesc_np(sys_errno);
+        const char* name = strerrorname_np(sys_errno);
+        (void)snprintf(reason, sizeof(reason), ": %s (%s)", text ? text : "unknown error",
+                       name ? name : "?");
+    }
+    error->code = code;
+    error->sys_errno = sys_errno;
+    error->flags = code == FD2_E_RESOURCE ? FD2_ERROR_TRANSIENT : 0;
+    const int wanted = snprintf(error->message, sizeof(error->message), "%s%s%s%s", operation,
+                                object && *object ? ": " : "", object ? object : "", reason);
+    char* end = error->message + strlen(error->message);
+    if (wanted >= (int)sizeof(error->message)) {
+        /* Cut inside a multi-byte character: take the rest of that character away too. */
+        while (end > error->message && ((unsigned char)end[-1] & 0xC0u) == 0x80u) --end;
+        if (end > error->message && ((unsigned char)end[-1] & 0x80u) != 0) --end;
+        *end = '\0';
+    }
+    for (char* c = error->message; *c; ++c) {
+        if ((unsigned char)*c < 0x20u || *c == 0x7f) *c = ' ';
+    }
+    return code;
+}
+
+static const fd2_option* fd2_option_at(const fd2_options* options, uint32_t index) {
+    const unsigned char* base = (const unsigned char*)options->items;
+    return (const fd2_option*)(const void*)(base + (size_t)index * options->stride);
+}
+
+static const fd2_option* fd2_find_option(const fd2_options* options, const char* name) {
+    for (uint32_t i = 0; options && i < options->count; ++i) {
+        const fd2_option* option = fd2_option_at(options, i);
+        if (strcmp(option->name, name) == 0) return option;
+    }
+    return NULL;
+}
+
+__attribute__((unused)) static int64_t fd2_option_number(const fd2_options* options,
+                                                         const char* name, int64_t fallback) {
+    const fd2_option* option = fd2_find_option(options, name);
+    return option ? option->number : fallback;
+}
+
+__attribute__((unused)) static const char* fd2_option_text(const fd2_options* options,
+                                                           const char* name, const char* fallback) {
+    const fd2_option* option = fd2_find_option(options, name);
+    return option ? option->text : fallback;
+}
+
+static int fd2_is_one_of(const char* word, const char* values) {
+    const size_t length = word ? strlen(word) : 0;
+    while (length != 0 && values && *values) {
+        const size_t part = strcspn(values, "|");
+        if (part == length && memcmp(values, word, length) == 0) return 1;
+        values += part + (values[part] == '|');
+    }
+    return 0;
+}
+
+static int32_t fd2_check_options(const fd2_options* options, const fd2_option_spec* table,
+                                 uint32_t count, fd2_error* error) {
+    if (!options) return FD2_OK;
+    if (options->struct_size < sizeof(*options) ||
+        (options->count != 0 && (!options->items || options->stride < sizeof(fd2_option)))) {
+        return fd2_fail(error, FD2_E_INVALID, 0, "options", "malformed table");
+    }
+    for (uint32_t i = 0; i < options->count; ++i) {
+        const fd2_option* option = fd2_option_at(options, i);
+        const fd2_option_spec* spec = NULL;
+        if (!option->name) return fd2_fail(error, FD2_E_INVALID, 0, "options", "a name is NULL");
+        for (uint32_t k = 0; k < count && !spec; ++k) {
+            if (strcmp(table[k].name, option->name) == 0) spec = &table[k];
+        }
+        if (!spec) return fd2_fail(error, FD2_E_CONFIG, 0, "unknown option", option->name);
+        if (spec->type != option->type) {
+            return fd2_fail(error, FD2_E_CONFIG, 0, "wrong type of option", option->name);
+        }
+        const int good = spec->type == FD2_OPTION_ENUM
+                             ? fd2_is_one_of(option->text, spec->values)
+                             : option->number >= spec->minimum && option->number <= spec->maximum;
+        if (!good) return fd2_fail(error, FD2_E_CONFIG, 0, "value out of range", option->name);
+    }
+    return FD2_OK;
+}
+
+#endif /* FD2_DRAIN_OPTIONS_H */
