@@ -1,0 +1,102 @@
+// One child's stderr through one backend: the host's handle.
+#pragma once
+
+#include <fd2/abi.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/observer.hpp"
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "capture/capture.hpp"
+#include "channel/backend_pool.hpp"
+
+namespace fd2::channel {
+
+/// Where the bytes go after the capture has them: the forwarder, as far as a channel knows it.
+/// [drain]
+class byte_consumer {
+  public:
+    virtual ~byte_consumer() = default;
+    /// Takes all of it, in bounded time. True: full; the giver pauses until `channel::room`.
+    virtual bool offer(const std::uint8_t* data, std::size_t size) noexcept = 0;
+};
+
+/// Who asked for a pause and must call `room` for it to end.
+enum class pauser : std::uint32_t { bytes = 1, lines = 2 };
+
+/// What a channel is made with. What is pointed to outlives the channel.
+struct channel_setup {
+    capture::capture::limits limits;
+    byte_consumer* bytes = nullptr;  ///< may be null
+    std::function<void()> on_ended;  ///< [drain] after the last byte was captured; must not block
+    observer* watch = nullptr;
+};
+
+/// Made by `open_channel` in the state RUNNING; no byte flows before a child has the other end.
+/// The record may outlive the channel. Not movable: the backend knows its address.
+class channel {
+  public:
+    ~channel();
+    channel(const channel&) = delete;
+    channel& operator=(const channel&) = delete;
+
+    std::uint64_t number() const noexcept { return number_; }
+    const std::string& backend() const noexcept { return backend_->plugin().id; }
+    const std::string& file() const noexcept { return backend_->plugin().file; }
+
+    /// Capabilities, capacity and counters as the backend tells them. [any thread]
+    fd2_info info() const noexcept;
+
+    const std::shared_ptr<capture::capture>& record() const noexcept { return record_; }
+
+    /// The end that becomes the child's fd 2; the caller's from now on. Once. [owner]
+    result<unique_fd> take_child_end();
+
+    /// `who` was full and has room again. [any thread]
+    void room(pauser who) noexcept;
+
+    /// From now on an end short of EOF means that others still hold the child's stderr.
+    /// [any thread, before `finish`]
+    void child_exited() noexcept { child_exited_.store(true, std::memory_order_release); }
+
+    /// FD2_FINISH_DRAIN or FD2_FINISH_NOW. [any thread]
+    void finish(std::int32_t mode) noexcept;
+
+    /// Waits for the end, then closes. False at the deadline: the backend is late, and may be asked
+    /// again. [owner]
+    bool join(nanoseconds_t deadline) noexcept;
+
+    /// True once the record is final. [any thread]
+    bool ended() const noexcept { return ended_.load(std::memory_order_acquire); }
+
+    /// When the newest bytes came; 0 if none have. [any thread]
+    nanoseconds_t last_byte() const noexcept { return last_byte_.load(std::memory_order_relaxed); }
+
+  private:
+    friend class channel_builder;
+    channel(std::uint64_t number, std::shared_ptr<backend_instance> from, channel_setup setup);
+
+    static std::int32_t on_bytes(void* self, const std::uint8_t* data, std::uint32_t size) noexcept;
+    static void on_end(void* self, std::int32_t reason, std::int32_t sys_errno) noexcept;
+    static std::int32_t reserve(void* self, std::uint8_t** data, std::uint32_t* room) noexcept;
+    const fd2_channel_ops& ops() const noexcept { return *backend_->table().channel; }
+    void misbehaves(const char* what) noexcept;
+
+    const std::uint64_t number_;
+    const std::shared_ptr<backend_instance> backend_;
+    const channel_setup setup_;
+    std::shared_ptr<capture::capture> record_;
+    fd2_channel* handle_ = nullptr;
+    std::atomic<std::uint32_t> pauses_{0};  // pauser bits
+    std::atomic<nanoseconds_t> last_byte_{0};
+    std::atomic<bool> child_exited_{false};
+    std::atomic<bool> ended_{false};
+};
+
+}  // namespace fd2::channel
