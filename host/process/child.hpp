@@ -1,0 +1,81 @@
+// One child process: its number, its pidfd, its end.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "process/exit_status.hpp"
+
+namespace fd2::process {
+
+/// The child was stopped by a signal, or went on after a stop.
+struct job_event {
+    int stopped_by = 0;  ///< the signal; 0: continued
+};
+
+/// Owns a child until its end has been collected. One thread at a time, except kill(). Movable;
+/// what was moved from owns nothing and answers errc::state.
+///
+/// The destructor does not leave a running child behind: it kills it with SIGKILL and collects it,
+/// which waits as long as the kernel needs to end a process. It never throws. An owner that wants
+/// anything gentler does so before.
+class child {
+  public:
+    /// Takes over a child that nobody has waited for, with the pidfd it was born with; without one
+    /// it is asked for here.
+    explicit child(pid_t pid, unique_fd pidfd = {}) noexcept;
+    child(child&& other) noexcept;
+    child& operator=(child&& other) noexcept;
+    ~child() { end(); }
+
+    pid_t pid() const noexcept { return pid_; }
+
+    /// Readable from the child's end on, silent about stops; close-on-exec; stays open until the
+    /// destructor. -1 where there is none: no descriptor was free (EMFILE, ENFILE), or the kernel
+    /// has no pidfds (ENOSYS). Then only a wait without a deadline is to be had, on a thread.
+    int pidfd() const noexcept { return fd_.get(); }
+    /// Why pidfd() is -1; 0 otherwise.
+    int pidfd_errno() const noexcept { return pidfd_errno_; }
+    /// Asks again for a pidfd, where there is none: descriptors may have become free. The kernel
+    /// cannot confuse the child with another one, because it has not been collected.
+    status ensure_pidfd();
+
+    /// The end, if it has come: without waiting.
+    /// Errors: `state` when the end has been collected before.
+    result<std::optional<exit_status>> try_wait();
+
+    /// Waits for the end and collects it. A failure of the wait itself is the status `lost`.
+    /// Errors: `timedout` at the absolute deadline (the child is untouched); `state` when the end
+    /// has been collected before; where a finite deadline meets a child without a pidfd, what
+    /// ensure_pidfd says.
+    result<exit_status> wait(nanoseconds_t deadline = never);
+
+    /// The end, once it has been collected.
+    const std::optional<exit_status>& ended() const noexcept { return ended_; }
+
+    /// The newest stop or continuation that was not asked for yet. An end is left for wait().
+    std::optional<job_event> job_change() noexcept;
+
+    /// Sends a signal. Never hits another process, and succeeds without an effect on a child that
+    /// has ended but has not been collected. After that: ESRCH.
+    /// [with a pidfd any thread, else one thread at a time]
+    status kill(int signal);
+
+  private:
+    bool owned() const noexcept { return pid_ > 0 && !ended_; }
+    int open_pidfd() noexcept;
+    exit_status collect() noexcept;
+    int send(int signal) noexcept;
+    void end() noexcept;
+
+    unique_fd fd_;
+    pid_t pid_;
+    int pidfd_errno_ = 0;
+    std::optional<exit_status> ended_;
+};
+
+}  // namespace fd2::process

@@ -1,0 +1,32 @@
+// Descriptors 0, 1 and 2 of this process: always open, and given up when they belong to the child.
+#pragma once
+
+#include <array>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+
+namespace fd2::process {
+
+/// Which of 0, 1, 2 were closed when the program started.
+struct closed_at_start {
+    std::array<bool, 3> closed{};
+    bool any() const noexcept { return closed[0] || closed[1] || closed[2]; }
+};
+
+/// Opens /dev/null on each of 0, 1, 2 that is closed, so that no later descriptor of ours can land
+/// there and be mistaken for the wire. These are the only descriptors born without close-on-exec:
+/// the child shall find them. A failure names the descriptor; those before it stay opened.
+/// [the first thing in main, before any other thread]
+result<closed_at_start> secure_standard_fds();
+
+/// /dev/null for reading and writing, close-on-exec. Taken before the spawn, so that giving up the
+/// wire afterwards cannot fail for want of a descriptor.
+result<unique_fd> open_null();
+
+/// Puts `null_fd` in the place of our own 0 and 1, each in one atomic step: the numbers are never
+/// free. From then on EOF and EPIPE on the wire mean what the child and its peer make of them.
+/// [any thread, after the spawn; nobody else may be using 0 and 1]
+status give_up_wire(int null_fd);
+
+}  // namespace fd2::process

@@ -1,0 +1,69 @@
+#include "process/exit_status.hpp"
+
+#include <cerrno>
+#include <csignal>
+
+#include "process/signal_set.hpp"
+#include "support/catch.hpp"
+
+using fd2::process::exit_status;
+
+TEST_CASE("a status says how the child ended and nothing else") {
+    constexpr auto exited = exit_status::exited(23);
+    CHECK(exited.code() == 23);
+    CHECK(exited.signal() == 0);
+    CHECK(exited.lost_errno() == 0);
+    CHECK_FALSE(exited.success());
+    CHECK(exit_status::exited(0).success());
+
+    constexpr auto killed = exit_status::signalled(SIGSEGV, true);
+    CHECK(killed.code() == -1);
+    CHECK(killed.signal() == SIGSEGV);
+    CHECK(killed.core());
+    CHECK_FALSE(killed == exit_status::signalled(SIGSEGV, false));
+    CHECK_FALSE(exit_status::lost(0).success());
+    CHECK(exit_status::lost(ECHILD).lost_errno() == ECHILD);
+}
+
+TEST_CASE("a status has a text that no locale changes") {
+    CHECK(text_of(exit_status::exited(23)) == "status 23");
+    CHECK(text_of(exit_status::signalled(SIGKILL, false)) == "signal SIGKILL");
+    CHECK(text_of(exit_status::signalled(SIGABRT, true)) == "signal SIGABRT");
+    CHECK(text_of(exit_status::lost(ECHILD)) == "unknown status (ECHILD)");
+}
+
+TEST_CASE("every signal has a name or a number") {
+    using fd2::process::signal_name;
+    CHECK(signal_name(SIGTERM) == "SIGTERM");
+    CHECK(signal_name(SIGRTMIN) == "SIGRTMIN");
+    CHECK(signal_name(SIGRTMIN + 3) == "SIGRTMIN+3");
+    CHECK(signal_name(SIGRTMAX) == "SIGRTMIN+30");
+    CHECK(signal_name(32) == "32");
+    CHECK(signal_name(0) == "0");
+    CHECK(signal_name(4711) == "4711");
+}
+
+TEST_CASE("the reference's mapping of a status") {
+    CHECK(reference_code(exit_status::exited(0)) == 0);
+    for (const int code : {1, 12, 126, 127, 255}) {
+        CHECK(reference_code(exit_status::exited(code)) == code);
+    }
+    CHECK(reference_code(exit_status::signalled(SIGKILL, false)) == 16);
+    CHECK(reference_code(exit_status::signalled(SIGSEGV, true)) == 15);
+    CHECK(reference_code(exit_status::lost(ECHILD)) == 21);
+}
+
+TEST_CASE("a shell's view of a status") {
+    CHECK(shell_code(exit_status::exited(7)) == 7);
+    CHECK(shell_code(exit_status::signalled(SIGTERM, false)) == 143);
+    CHECK(shell_code(exit_status::lost(ECHILD)) == 125);
+}
+
+TEST_CASE("a signal set holds 1 to 64 and nothing else") {
+    fd2::process::signal_set set;
+    set.add(1).add(33).add(64).add(0).add(65).add(-1);
+    CHECK(set.bits() == ((1ull << 0) | (1ull << 32) | (1ull << 63)));
+    CHECK(set.has(33));
+    CHECK_FALSE(set.has(0));
+    CHECK_FALSE(set.remove(33).has(33));
+}
