@@ -1,0 +1,79 @@
+#include "settings/assembly.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace fd2::settings {
+
+void assembly::assign(const key_info& key, const scalar& from) {
+    auto got = to_value(key, from);
+    if (!got.value) {
+        found.error(from.at, std::string(key.name), std::move(got.wrong.message),
+                    std::move(got.wrong.way_out));
+        return;
+    }
+    key.set(values, *got.value);
+    origins[index_of(key)] = from.at;
+}
+
+void assembly::assign(const key_info& key, const std::vector<scalar>& items, const origin& at,
+                      bool append) {
+    if (items.size() > longest_list) {
+        found.error(at, std::string(key.name),
+                    "a list of " + std::to_string(items.size()) + " items",
+                    "write at most " + std::to_string(longest_list));
+        return;
+    }
+    std::vector<std::string> out;
+    if (append) out = std::get<std::vector<std::string>>(key.get(values));
+    bool good = true;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        const std::string path = std::string(key.name) + '[' + std::to_string(i) + ']';
+        auto item = to_item(key, items[i]);
+        if (!item.value) {
+            found.error(items[i].at, path, std::move(item.wrong.message),
+                        std::move(item.wrong.way_out));
+            good = false;
+        } else if (std::find(out.begin(), out.end(), *item.value) != out.end()) {
+            found.error(items[i].at, path, display(*item.value) + " stands here twice",
+                        "delete one of them");
+            good = false;
+        } else {
+            if (key.type == key_type::backends && item.value->front() != '/') {
+                mentions.push_back({*item.value, path, items[i].at});
+            }
+            out.push_back(std::move(*item.value));
+        }
+    }
+    if (items.empty() && key.type == key_type::backends) {
+        found.error(at, std::string(key.name), "an empty list", "name at least one backend");
+        good = false;
+    }
+    if (!good) return;
+    key.set(values, value(std::move(out)));
+    if (key.type == key_type::directories) {
+        for (auto& one : values.plugins.path) one.from_caller = at.from_caller();
+    }
+    origins[index_of(key)] = at;
+}
+
+void assembly::assign_option(std::string_view backend, std::string_view option, const scalar& from,
+                             const origin& backend_at, const origin& key_at) {
+    const std::string above = "options." + std::string(backend);
+    if (!is_name(backend)) {
+        found.error(backend_at, above, display(backend) + " is not the name of a backend",
+                    "write a name such as pipe");
+        return;
+    }
+    if (!is_name(option)) {
+        found.error(key_at, above + '.' + std::string(option),
+                    display(option) + " is not the name of an option",
+                    "write lower-case letters, digits and -");
+        return;
+    }
+    mentions.push_back({std::string(backend), above, backend_at});
+    values.options[std::string(backend)][std::string(option)] = {
+        from.text, guess(from.text, from.quoted), from.at};
+}
+
+}  // namespace fd2::settings
