@@ -1,0 +1,87 @@
+// What waits for our stderr: one order for all streams and notes. No locks, no system calls; the
+// core's mutex guards it. Bytes handed out by `gather` stay where they are until `consume`.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <vector>
+
+#include "forward/stream_state.hpp"
+
+namespace fd2::forward {
+
+/// Bytes to be written, how many of the child's they stand for, and whose they are (null: a note).
+struct piece {
+    std::shared_ptr<stream_state> owner;
+    const std::uint8_t* data = nullptr;
+    std::size_t size = 0;
+    std::uint64_t source = 0;
+
+    /// The child's bytes that the first `written` of `size` stand for.
+    std::uint64_t share(std::size_t written) const noexcept;
+    /// Forgets the first `written` bytes.
+    void advance(std::size_t written) noexcept;
+};
+
+class byte_queue {
+  public:
+    /// What a segment costs beside its bytes; counted, so that many streams taking turns with
+    /// single bytes stay within the buffer too.
+    static constexpr std::size_t segment_cost = 128;
+
+    bool empty() const noexcept { return segments_.empty(); }
+    std::size_t used() const noexcept { return used_; }    ///< bytes, segments' cost included
+    std::size_t notes() const noexcept { return notes_; }  ///< bytes of notes
+
+    /// Copies the bytes. Throws bad_alloc without effect.
+    void push_back(const piece& bytes);
+    void push_front(const piece& bytes);
+
+    /// Fills `parts` from the front with at most `limit` bytes and marks them as in flight. With
+    /// `whole` set, only so much that a write of up to `whole` bytes ends at the end of a line
+    /// where it can. Only when nothing is in flight.
+    int gather(iovec* parts, int count, std::size_t limit, std::size_t whole) noexcept;
+
+    /// The first `written` of the gathered bytes are gone: adds them to their owners'
+    /// `forwarded`. Nothing is in flight any more.
+    void consume(std::size_t written) noexcept;
+
+    /// Removes what belongs to `owner`, without counting; what is in flight goes at `consume`.
+    void remove(const stream_state& owner) noexcept;
+
+    /// Removes everything and counts it as its owners' `dropped`. Only when nothing is in flight.
+    void clear() noexcept;
+
+  private:
+    struct segment {
+        std::shared_ptr<stream_state> owner;
+        std::vector<std::uint8_t> bytes;
+        std::size_t at = 0;        // written so far
+        std::uint64_t source = 0;  // what `bytes` from `at` on stand for
+        bool in_flight = false;
+        bool dead = false;
+
+        piece rest() const noexcept {
+            return {owner, bytes.data() + at, bytes.size() - at, source};
+        }
+    };
+    using place = std::list<segment>::iterator;
+
+    bool append(const piece& bytes);
+    void account(const piece& bytes) noexcept;
+    place erase(place where) noexcept;
+
+    std::list<segment> segments_;
+    std::size_t used_ = 0;
+    std::size_t notes_ = 0;
+};
+
+/// How much of `data` one write should carry where writes of up to `whole` bytes are not cut:
+/// whole lines that fit, or as much of a longer line as does.
+std::size_t whole_unit(const std::uint8_t* data, std::size_t size, std::size_t whole) noexcept;
+
+}  // namespace fd2::forward

@@ -1,0 +1,60 @@
+// The seam between the queue and one way of writing.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+
+namespace fd2::forward {
+
+/// What one write did. `error`: 0; EAGAIN, the object takes no more for now; or the errno that
+/// ends forwarding. `bytes` were taken in any case. A short count with error 0 means the same as
+/// EAGAIN without having asked a second time.
+struct sent {
+    std::size_t bytes = 0;
+    int error = 0;
+};
+
+/// One way of writing to one descriptor. `write` is called by one thread at a time; the rest is
+/// constant.
+class writer {
+  public:
+    virtual ~writer() = default;
+
+    /// Writes the parts (at most 16) in order, as far as the object takes them, with one system
+    /// call where the medium allows. EINTR is handled here. Not noexcept: a way that blocks is left
+    /// by thread cancellation, which unwinds through it; all others do not throw.
+    virtual sent write(const iovec* parts, int count) = 0;
+
+    /// Where poll(2) says that writing makes sense again; -1 where `write` waits by itself.
+    virtual int wait_fd() const noexcept = 0;
+
+    /// Whether `write` may block for ever; then only the forwarder's own thread calls it.
+    virtual bool blocks() const noexcept { return false; }
+
+    /// The most bytes to hand to one `write`.
+    virtual std::size_t limit() const noexcept { return std::size_t{1} << 20; }
+
+    /// The largest write that goes out whole or not at all (PIPE_BUF); 0 where there is none.
+    virtual std::size_t whole() const noexcept { return 0; }
+
+    virtual std::string_view name() const noexcept = 0;
+};
+
+/// The most parts that one `write` is given.
+inline constexpr int max_parts = 16;
+
+/// How `fd` is to be written. Exactly one of `way` and `error` is set.
+struct opened {
+    std::unique_ptr<writer> way;
+    int error = 0;
+    bool terminal = false;
+};
+
+/// Looks at the object behind `fd` and picks the way of writing it, without touching a flag of the
+/// description that others share.
+opened open_writer(int fd);
+
+}  // namespace fd2::forward
