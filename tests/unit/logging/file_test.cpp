@@ -1,0 +1,330 @@
+// The file: opening, rotation, other hands on it.
+#include <sys/wait.h>
+
+#include <map>
+#include <thread>
+
+#include "unit/logging/support.hpp"
+
+using namespace logging_test;
+using fd2::severity;
+
+namespace {
+
+fd2::failure open_failure(const std::string& path) {
+    log_options options;
+    options.file = path;
+    const auto opened = log_service::open(options);
+    REQUIRE_FALSE(opened);
+    return opened.error();
+}
+
+/// FILE.n ... FILE.1, FILE: the records in the order in which they were written.
+std::vector<json> all_records(const std::string& path) {
+    std::vector<json> out;
+    int number = 0;
+    while (std::filesystem::exists(path + '.' + std::to_string(number + 1))) ++number;
+    for (; number >= 0; --number) {
+        const std::string name = number == 0 ? path : path + '.' + std::to_string(number);
+        for (json& record : records(name)) out.push_back(std::move(record));
+    }
+    return out;
+}
+
+void write_numbered(log_service& log, int from, int to) {
+    for (int i = from; i < to; ++i) say(log, severity::info, std::to_string(i));
+}
+
+}  // namespace
+
+TEST_CASE("a file that cannot be opened fails with operation, object and errno") {
+    const scratch dir;
+    const auto is_directory = open_failure(dir / ".");
+    CHECK(is_directory.sys_errno == EISDIR);
+    CHECK(is_directory.message.starts_with("open: " + dir / "."));
+    const auto missing = open_failure(dir / "no/such/log");
+    CHECK(missing.sys_errno == ENOENT);
+    CHECK(missing.message.find("(ENOENT)") != std::string::npos);
+    REQUIRE(::mkfifo((dir / "fifo").c_str(), 0600) == 0);
+    CHECK(open_failure(dir / "fifo").sys_errno == ENXIO);  // at once, not when a reader comes
+    if (::geteuid() != 0) {
+        REQUIRE(::mkdir((dir / "closed").c_str(), 0500) == 0);
+        CHECK(open_failure(dir / "closed/log").code == fd2::errc::denied);
+    } else {
+        // Root is refused nothing here, but a child that gave up its rights is.
+        REQUIRE(::chmod((dir / ".").c_str(), 0700) == 0);
+        const std::string path = dir / "log";
+        const pid_t pid = ::fork();
+        REQUIRE(pid >= 0);
+        if (pid == 0) {
+            log_options options;
+            options.file = path;
+            if (::setuid(65534) != 0) ::_exit(3);
+            const auto opened = log_service::open(options);
+            ::_exit(!opened && opened.error().sys_errno == EACCES &&
+                            opened.error().code == fd2::errc::denied
+                        ? 0
+                        : 1);
+        }
+        int status = 0;
+        REQUIRE(::waitpid(pid, &status, 0) == pid);
+        CHECK(status == 0);
+    }
+}
+
+TEST_CASE("the file is appended to, and not readable by everybody") {
+    const scratch dir;
+    log_options options;
+    options.file = dir / "log";
+    std::ofstream(options.file) << "{\"before\":true}\n";
+    {
+        const auto log = open_log(options);
+        say(*log, severity::info, "appended");
+    }
+    const auto got = records(options.file);
+    REQUIRE(got.size() == 2);
+    CHECK(got[0]["before"] == true);
+    CHECK(got[1]["message"] == "appended");
+
+    const mode_t before = ::umask(022);
+    options.file = dir / "fresh";
+    open_log(options).reset();
+    ::umask(before);
+    struct stat st;
+    REQUIRE(::stat(options.file.c_str(), &st) == 0);
+    CHECK((st.st_mode & 07777) == 0640);
+}
+
+TEST_CASE("rotation keeps every record while files are kept") {
+    const scratch dir;
+    log_options options;
+    options.file = dir / "log";
+    options.max_size = 4096;
+    options.keep = 1000;
+    std::uint64_t rotations = 0;
+    {
+        const auto log = open_log(options);
+        write_numbered(*log, 0, 2000);
+        say(*log, severity::info, std::string(10'000, 'x'));  // larger than a file
+        write_numbered(*log, 2001, 2100);
+        REQUIRE(log->flush(soon()));
+        rotations = log->stats().rotations;
+    }
+    CHECK(rotations > 40);
+    const auto got = all_records(options.file);
+    REQUIRE(got.size() == 2100);
+    for (std::size_t i = 0; i < got.size(); ++i) {
+        if (i != 2000) CHECK(got[i]["message"] == std::to_string(i));
+    }
+    std::size_t large = 0;
+    for (std::uint64_t n = 1; n <= rotations; ++n) {
+        large += std::filesystem::file_size(options.file + '.' + std::to_string(n)) > 4096;
+    }
+    CHECK(large == 1);
+}
+
+TEST_CASE("rotation keeps as many files as asked, the newest records without a gap") {
+    const auto keep = GENERATE(0U, 1U, 3U);
+    const scratch dir;
+    log_options options;
+    options.file = dir / "log";
+    options.max_size = 2000;
+    options.keep = keep;
+    {
+        const auto log = open_log(options);
+        // In rounds, so that the file stands at different fills when a write comes.
+        for (int i = 0; i < 300; i += 10) {
+            write_numbered(*log, i, i + 10);
+            REQUIRE(log->flush(soon()));
+        }
+    }
+    std::size_t files = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(dir / ".")) {
+        files += entry.is_regular_file();
+    }
+    CHECK(files == keep + 1);
+    const auto got = all_records(options.file);
+    REQUIRE(got.size() > 1);
+    int expected = 300 - static_cast<int>(got.size());
+    for (const json& record : got) CHECK(record["message"] == std::to_string(expected++));
+}
+
+TEST_CASE("a max_size of 0 never rotates") {
+    const scratch dir;
+    log_options options;
+    options.file = dir / "log";
+    options.max_size = 0;
+    {
+        const auto log = open_log(options);
+        write_numbered(*log, 0, 1000);
+    }
+    CHECK(records(options.file).size() == 1000);
+    CHECK_FALSE(std::filesystem::exists(options.file + ".1"));
+}
+
+TEST_CASE("two services with one file share it and its rotation without losing a record") {
+    const scratch dir;
+    log_options options;
+    options.file = dir / "log";
+    options.max_size = 3000;
+    options.keep = 10'000;
+    options.queue_records = 10'000;
+    options.flush = 60 * fd2::second;
+    constexpr int each = 1500;
+    {
+        const auto one = open_log(options), other = open_log(options);
+        std::thread first([&] {
+            for (int i = 0; i < each; ++i)
+                one->on_event({severity::info, std::to_string(i), "", 1});
+        });
+        for (int i = 0; i < each; ++i) other->on_event({severity::info, std::to_string(i), "", 2});
+        first.join();
+    }
+    std::map<int, std::vector<bool>> seen{{1, std::vector<bool>(each)},
+                                          {2, std::vector<bool>(each)}};
+    std::size_t found = 0;
+    for (const json& record : all_records(options.file)) {
+        INFO(record.dump());
+        REQUIRE(record["level"] == "info");  // no complaint: nothing of this is unusual
+        const auto number =
+            static_cast<std::size_t>(std::stoi(record["message"].get<std::string>()));
+        seen[record["channel"].get<int>()].at(number) = true;
+        ++found;
+    }
+    CHECK(found == 2 * each);
+    CHECK(seen[1] == std::vector<bool>(each, true));
+    CHECK(seen[2] == std::vector<bool>(each, true));
+}
+
+TEST_CASE("a renamed file is written on until it is reopened") {
+    const scratch dir;
+    console tty;
+    log_options options;
+    options.console = tty.writer();
+    options.file = dir / "log";
+    const auto log = open_log(options);
+    say(*log, severity::info, "one");
+    REQUIRE(log->flush(soon()));
+    std::filesystem::rename(options.file, dir / "moved");
+    say(*log, severity::info, "two");
+    say(*log, severity::info, "three");
+    REQUIRE(log->flush(soon()));
+    CHECK_FALSE(std::filesystem::exists(options.file));
+    log->reopen();
+    say(*log, severity::info, "four");
+    REQUIRE(log->flush(soon()));
+    const auto moved = records(dir / "moved");
+    CHECK(moved[0]["message"] == "one");
+    CHECK(moved[1]["message"] == "two");
+    CHECK(records(options.file).back()["message"] == "four");
+    CHECK(tty.count("it was renamed") == 1);
+    CHECK(tty.count("") == 1);  // once, and nothing else
+}
+
+TEST_CASE("a file with a successor is left for it") {
+    const scratch dir;
+    log_options options;
+    options.file = dir / "log";
+    const auto log = open_log(options);
+    say(*log, severity::info, "one");
+    REQUIRE(log->flush(soon()));
+    std::filesystem::rename(options.file, dir / "log.1");
+    std::ofstream(options.file).flush();
+    say(*log, severity::info, "two");
+    REQUIRE(log->flush(soon()));
+    CHECK(records(dir / "log.1").size() == 1);
+    CHECK(records(options.file).back()["message"] == "two");
+}
+
+TEST_CASE("a deleted file is made again, and the console says so once") {
+    const scratch dir;
+    console tty;
+    log_options options;
+    options.console = tty.writer();
+    options.file = dir / "log";
+    const auto log = open_log(options);
+    for (const char* text : {"one", "two", "three"}) {
+        std::filesystem::remove(options.file);
+        say(*log, severity::info, text);
+        REQUIRE(log->flush(soon()));
+        CHECK(records(options.file)[0]["message"] == text);
+    }
+    CHECK(tty.count("it was deleted and is made again") == 1);
+    CHECK(tty.lines().size() == 1);
+}
+
+TEST_CASE("a reopen that fails keeps the old file") {
+    const scratch dir;
+    console tty;
+    log_options options;
+    options.console = tty.writer();
+    options.file = dir / "log";
+    const auto log = open_log(options);
+    std::filesystem::rename(options.file, dir / "moved");
+    std::filesystem::create_directory(options.file);
+    log->reopen();
+    REQUIRE(tty.wait_for("(EISDIR)"));
+    say(*log, severity::info, "kept");
+    REQUIRE(log->flush(soon()));
+    CHECK(contents(dir / "moved").find("kept") != std::string::npos);
+}
+
+TEST_CASE("a symbolic link stays one: its target is rotated") {
+    const scratch dir;
+    std::filesystem::create_directory(dir / "real");
+    log_options options;
+    options.file = dir / "log";
+    REQUIRE(::symlink((dir / "real/target").c_str(), options.file.c_str()) == 0);
+    options.max_size = 1000;
+    {
+        const auto log = open_log(options);
+        write_numbered(*log, 0, 50);
+    }
+    CHECK(std::filesystem::is_symlink(options.file));
+    CHECK(std::filesystem::exists(dir / "real/target.1"));
+    CHECK_FALSE(std::filesystem::exists(dir / "log.1"));
+}
+
+TEST_CASE("a rotation that cannot be made loses no record") {
+    const scratch dir;
+    console tty;
+    log_options options;
+    options.console = tty.writer();
+    options.file = dir / "log";
+    options.max_size = 1000;
+    options.keep = 1;
+    std::filesystem::create_directories(dir / "log.1/in the way");
+    {
+        const auto log = open_log(options);
+        write_numbered(*log, 0, 100);
+        REQUIRE(log->flush(soon()));
+        write_numbered(*log, 100, 200);
+    }
+    const auto got = records(options.file);
+    std::size_t numbered = 0;
+    for (const json& record : got) numbered += record["level"] == "info";
+    CHECK(numbered == 200);
+    CHECK(tty.count("rotate log file") == 1);
+}
+
+TEST_CASE("a relative path is meant from where the program stood") {
+    const scratch dir;
+    std::filesystem::create_directory(dir / "elsewhere");
+    const auto before = std::filesystem::current_path();
+    std::filesystem::current_path(dir / ".");
+    log_options options;
+    options.file = "log";
+    options.max_size = 1000;
+    options.keep = 100;
+    {
+        const auto log = open_log(options);
+        std::filesystem::current_path(dir / "elsewhere");
+        write_numbered(*log, 0, 50);
+        REQUIRE(log->flush(soon()));
+        log->reopen();
+        write_numbered(*log, 50, 60);
+    }
+    std::filesystem::current_path(before);
+    CHECK(std::filesystem::is_empty(dir / "elsewhere"));
+    CHECK(all_records(dir / "log").size() == 60);
+}
