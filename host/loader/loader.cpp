@@ -10,6 +10,8 @@
 #include <cstring>
 #include <set>
 
+#include "loader/posix/elf.hpp"
+
 namespace fd2::loader {
 
 namespace {
@@ -69,6 +71,15 @@ const Table* extension(const fd2_backend& backend, const char* id) {
     return table && table->struct_size >= sizeof(Table) ? table : nullptr;
 }
 
+/// What the run-time linker said, out of Boost.DLL's sentence around it.
+std::string linker_message(std::string_view sentence) {
+    constexpr std::string_view opening = "(dlerror system message: ";
+    const std::size_t from = sentence.find(opening);
+    const std::size_t to = sentence.rfind("): ");
+    if (from == sentence.npos || to == sentence.npos || to < from) return std::string(sentence);
+    return std::string(sentence.substr(from + opening.size(), to - from - opening.size()));
+}
+
 /// Maps what `descriptor` names, under a name that no other file can get: the descriptor is never
 /// closed, because the run-time linker recognises libraries by name.
 result<const fd2_backend*> map(unique_fd descriptor, const std::string& file) {
@@ -79,10 +90,15 @@ result<const fd2_backend*> map(unique_fd descriptor, const std::string& file) {
         // Lazy binding would turn a missing symbol into the death of the process at its first use.
         holder.library.load(name, dll::load_mode::rtld_now | dll::load_mode::rtld_local);
     } catch (const std::exception& why) {
-        // Only the throwing overload carries the text of dlerror(); it names our descriptor.
-        std::string text = why.what();
-        for (std::size_t at; (at = text.find(name)) != text.npos;) {
+        // Only the throwing overload carries the text of dlerror(), inside its own; it names our
+        // descriptor.
+        std::string text = linker_message(why.what());
+        for (std::size_t at = 0; (at = text.find(name, at)) != text.npos; at += file.size()) {
             text.replace(at, name.size(), file);
+        }
+        for (const int shortage : {EMFILE, ENFILE, ENOMEM}) {
+            if (text.find(::strerrordesc_np(shortage)) == text.npos) continue;
+            return system_failure("load plugin", file, shortage);
         }
         return failure{errc::unsupported, 0, "load plugin: " + file + ": " + text};
     }
@@ -132,8 +148,7 @@ result<found> loader::find(std::string_view name, trust word) const {
         searched += (searched.empty() ? "" : ", ") + where.path;
     }
     return failure{errc::unsupported, ENOENT,
-                   "backend: " + std::string(name) + ": no " + std::string(name) +
-                       std::string(suffix) + " in " +
+                   "no " + std::string(name) + std::string(suffix) + " in " +
                        (searched.empty() ? "any directory (the search path is empty)" : searched)};
 }
 
@@ -143,6 +158,9 @@ result<std::shared_ptr<const plugin>> loader::load(std::string_view name, trust 
     if (!where) return std::move(where).error();
     auto descriptor = open_plugin(where->file, where->word, party_);
     if (!descriptor) return std::move(descriptor).error();
+    if (auto whole = check_whole(descriptor->get(), where->file); !whole) {
+        return std::move(whole).error();
+    }
     auto table = map(std::move(*descriptor), where->file);
     if (!table) return std::move(table).error();
     const fd2_backend& backend = **table;

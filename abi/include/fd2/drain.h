@@ -60,8 +60,9 @@ static int32_t fd2_drain_deinit(fd2_instance* instance);
 static int32_t fd2_drain_open(fd2_instance* instance, const fd2_drain_spec* spec,
                               const fd2_sink* sink, fd2_channel** out, fd2_error* error);
 
-/* A backend need not use every table. */
+/* A backend need not use every table and every helper. */
 #define FD2_DRAIN_TABLE __attribute__((unused)) static const
+#define FD2_DRAIN_HELPER __attribute__((unused)) static
 
 /* The members of fd2_channel_ops, fd2_pollable and fd2_handover, as the contract describes them. */
 static int32_t fd2_drain_info(const fd2_channel* channel, fd2_info* out);
@@ -73,7 +74,7 @@ static int32_t fd2_drain_join(fd2_channel* channel, int64_t deadline);
 static int32_t fd2_drain_close(fd2_channel* channel);
 static int32_t fd2_drain_attach_poll(fd2_channel* channel, fd2_native* out, fd2_error* error);
 static int32_t fd2_drain_on_ready(fd2_channel* channel, uint32_t max_bytes, int64_t* deadline);
-static int32_t fd2_drain_release(fd2_channel* channel, fd2_carry* out, fd2_error* error);
+FD2_DRAIN_HELPER int32_t fd2_drain_release(fd2_channel* channel, fd2_carry* out, fd2_error* error);
 
 FD2_DRAIN_TABLE fd2_channel_ops fd2_drain_ops = {
     (uint32_t)sizeof(fd2_channel_ops),
@@ -101,17 +102,18 @@ static int32_t fd2_fail(fd2_error* error, int32_t code, int32_t sys_errno, const
                         const char* object);
 
 /* The FD2_E_* code that an errno of open or start stands for (docs/abi.md, "Errors"). */
-static int32_t fd2_code_of_errno(int32_t sys_errno);
+FD2_DRAIN_HELPER int32_t fd2_code_of_errno(int32_t sys_errno);
 
 /* The value of option `name`, or `fallback` where it was not given. */
-static int64_t fd2_option_number(const fd2_options* options, const char* name, int64_t fallback);
-static const char* fd2_option_text(const fd2_options* options, const char* name,
-                                   const char* fallback);
+FD2_DRAIN_HELPER int64_t fd2_option_number(const fd2_options* options, const char* name,
+                                           int64_t fallback);
+FD2_DRAIN_HELPER const char* fd2_option_text(const fd2_options* options, const char* name,
+                                             const char* fallback);
 
 /* Checks `options` against the table that the backend publishes: CONFIG, with the option's name in
  * the message, for an unknown one, a wrong type or a value out of range. */
-static int32_t fd2_check_options(const fd2_options* options, const fd2_option_spec* table,
-                                 uint32_t count, fd2_error* error);
+FD2_DRAIN_HELPER int32_t fd2_check_options(const fd2_options* options, const fd2_option_spec* table,
+                                           uint32_t count, fd2_error* error);
 
 #include "fd2/drain_options.h"
 #if defined(__linux__)

@@ -87,6 +87,7 @@ static void fd2_drain_count(uint64_t* counter) {
     __atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
 }
 
+/* Under `lock`, so that a start that fails never closes what is being rung. */
 static void fd2_drain_ring(const fd2_channel* c) {
     const uint64_t one = 1;
     /* Fails only when the counter is full, and then it is already ringing. */
@@ -153,7 +154,8 @@ static int32_t fd2_drain_open(fd2_instance* instance, const fd2_drain_spec* spec
         return fd2_fail(error, FD2_E_RESOURCE, failed, "open", "lock");
     }
     c->instance = instance;
-    c->sink = *sink;
+    memcpy(&c->sink, sink,
+           sink->struct_size < sizeof(fd2_sink) ? sink->struct_size : sizeof(fd2_sink));
     if (!FD2_HAS(sink, fd2_sink, reserve)) c->sink.reserve = NULL;
     c->spec = *spec;
     c->adopted = spec->child_end == FD2_NATIVE_NONE;
@@ -264,12 +266,16 @@ static int32_t fd2_drain_turn(fd2_channel* c, uint32_t max_bytes, int64_t* deadl
 
         const int32_t verdict = c->sink.on_bytes(c->sink.ctx, buffer, (uint32_t)got);
         if (verdict == FD2_STOP) return fd2_drain_end(c, FD2_END_STOPPED, 0);
+        /* on_bytes itself may have asked: a caller's loop is told the end, not to wait. */
+        const uint32_t since = __atomic_load_n(&c->requests, __ATOMIC_ACQUIRE);
+        if (since & FD2_DRAIN_ASK_NOW) continue;
         if (at_mark) return fd2_drain_end(c, FD2_END_DRAINED, 0);
         if (c->mark >= 0) continue;
         if (verdict == FD2_PAUSE) {
             c->paused = 1;
             continue;
         }
+        if ((uint32_t)got == room) continue; /* a full buffer: most likely there is more */
         if (fd2_drain_shall_nap(c, (size_t)got)) {
             *deadline = c->last_read + FD2_DRAIN_NAP_NS;
             return FD2_READY_LATER;
@@ -287,6 +293,18 @@ static int32_t fd2_drain_drive(fd2_channel* c, uint32_t max_bytes, int64_t* dead
     return answer;
 }
 
+/* A finish that was accepted in the meantime wins: it is owed its on_end. */
+static int fd2_drain_let_go(fd2_channel* c) {
+    (void)pthread_mutex_lock(&c->lock);
+    const int free_to_go = c->state == FD2_DRAIN_RUNNING;
+    if (free_to_go) {
+        c->state = FD2_DRAIN_RELEASED;
+        (void)pthread_cond_broadcast(&c->changed);
+    }
+    (void)pthread_mutex_unlock(&c->lock);
+    return free_to_go;
+}
+
 static void* fd2_drain_thread(void* argument) {
     fd2_channel* c = (fd2_channel*)argument;
     (void)prctl(PR_SET_NAME, c->spec.thread_name, 0, 0, 0);
@@ -297,8 +315,8 @@ static void* fd2_drain_thread(void* argument) {
         int32_t answer = fd2_drain_turn(c, UINT32_MAX, &deadline);
         if (answer == FD2_READY_ENDED) break;
         if (answer == FD2_DRAIN_LET_GO) {
-            fd2_drain_set_state(c, FD2_DRAIN_RELEASED);
-            break;
+            if (fd2_drain_let_go(c)) break;
+            continue;
         }
         if (answer == FD2_READY_AGAIN) continue;
         struct pollfd waiting[2] = {{c->wake, POLLIN, 0}, {(int)c->spec.read_end, POLLIN, 0}};
@@ -322,14 +340,15 @@ static void* fd2_drain_thread(void* argument) {
 
 /* ---- the contract's calls ------------------------------------------------------------------- */
 
-static int32_t fd2_drain_start(fd2_channel* c, fd2_error* error) {
-    if (!c) return fd2_fail(error, FD2_E_INVALID, 0, "start", "no channel");
+/* Under `lock`: the thread cannot reach its end, nor anybody join it, before `thread` is known. */
+static int32_t fd2_drain_make_thread(fd2_channel* c, fd2_error* error) {
     if (c->state != FD2_DRAIN_OPEN) return fd2_fail(error, FD2_E_STATE, 0, "start", "not open");
-    c->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (c->wake < 0) {
+    const int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (wake < 0) {
         const int failed = errno;
         return fd2_fail(error, fd2_code_of_errno(failed), failed, "eventfd", c->spec.thread_name);
     }
+    c->wake = wake;
     pthread_attr_t attributes;
     int failed = pthread_attr_init(&attributes);
     if (failed == 0) {
@@ -337,19 +356,26 @@ static int32_t fd2_drain_start(fd2_channel* c, fd2_error* error) {
         (void)sigfillset(&all);
         (void)pthread_attr_setstacksize(&attributes, FD2_DRAIN_STACK);
         (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-        c->state = FD2_DRAIN_RUNNING; /* before the thread can end it */
         failed = pthread_create(&c->thread, &attributes, fd2_drain_thread, c);
         (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
         (void)pthread_attr_destroy(&attributes);
     }
     if (failed != 0) {
-        c->state = FD2_DRAIN_OPEN;
         (void)close(c->wake);
         c->wake = -1;
         return fd2_fail(error, FD2_E_RESOURCE, failed, "pthread_create", c->spec.thread_name);
     }
     c->thread_made = 1;
+    c->state = FD2_DRAIN_RUNNING;
     return FD2_OK;
+}
+
+static int32_t fd2_drain_start(fd2_channel* c, fd2_error* error) {
+    if (!c) return fd2_fail(error, FD2_E_INVALID, 0, "start", "no channel");
+    (void)pthread_mutex_lock(&c->lock);
+    const int32_t answer = fd2_drain_make_thread(c, error);
+    (void)pthread_mutex_unlock(&c->lock);
+    return answer;
 }
 
 static int32_t fd2_drain_take_child_end(fd2_channel* c, fd2_native* out, fd2_error* error) {
@@ -368,7 +394,10 @@ static int32_t fd2_drain_take_child_end(fd2_channel* c, fd2_native* out, fd2_err
 static int32_t fd2_drain_resume(fd2_channel* c) {
     if (!c) return FD2_E_INVALID;
     const uint32_t before = __atomic_fetch_or(&c->requests, FD2_DRAIN_ASK_PERMIT, __ATOMIC_ACQ_REL);
-    if (!(before & FD2_DRAIN_ASK_PERMIT)) fd2_drain_ring(c);
+    if (before & FD2_DRAIN_ASK_PERMIT) return FD2_OK;
+    (void)pthread_mutex_lock(&c->lock);
+    fd2_drain_ring(c);
+    (void)pthread_mutex_unlock(&c->lock);
     return FD2_OK;
 }
 
@@ -424,6 +453,9 @@ static int32_t fd2_drain_join(fd2_channel* c, int64_t deadline) {
             fd2_drain_reap(c);
             c->state = FD2_DRAIN_JOINED;
             (void)pthread_cond_broadcast(&c->changed);
+        } else if (c->state == FD2_DRAIN_ENDED) {
+            /* Somebody else is taking the thread away; that takes no time worth a deadline. */
+            (void)pthread_cond_wait(&c->changed, &c->lock);
         } else if (pthread_cond_timedwait(&c->changed, &c->lock, &until) == ETIMEDOUT &&
                    c->state < FD2_DRAIN_ENDED) {
             answer = FD2_E_TIMEDOUT;
@@ -498,14 +530,17 @@ static int32_t fd2_drain_release(fd2_channel* c, fd2_carry* out, fd2_error* erro
     } else if (allowed) {
         c->state = FD2_DRAIN_RELEASED;
     }
+    allowed = allowed && c->spec.read_end != FD2_NATIVE_NONE; /* one of several takes it */
+    if (allowed) {
+        const uint32_t asked = __atomic_load_n(&c->requests, __ATOMIC_ACQUIRE);
+        out->medium = c->spec.medium;
+        out->read = c->spec.read_end;
+        out->flags = c->paused && !(asked & FD2_DRAIN_ASK_PERMIT) ? FD2_CARRY_PAUSED : 0;
+        out->reserved0 = 0;
+        c->spec.read_end = FD2_NATIVE_NONE;
+    }
     (void)pthread_mutex_unlock(&c->lock);
     if (!allowed) return fd2_fail(error, FD2_E_STATE, 0, "release", "not running");
-    const uint32_t permit = __atomic_load_n(&c->requests, __ATOMIC_ACQUIRE) & FD2_DRAIN_ASK_PERMIT;
-    out->medium = c->spec.medium;
-    out->read = c->spec.read_end;
-    out->flags = c->paused && !permit ? FD2_CARRY_PAUSED : 0;
-    out->reserved0 = 0;
-    c->spec.read_end = FD2_NATIVE_NONE;
     return FD2_OK;
 }
 

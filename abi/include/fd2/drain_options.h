@@ -77,14 +77,14 @@ static const fd2_option* fd2_find_option(const fd2_options* options, const char*
     return NULL;
 }
 
-__attribute__((unused)) static int64_t fd2_option_number(const fd2_options* options,
-                                                         const char* name, int64_t fallback) {
+FD2_DRAIN_HELPER int64_t fd2_option_number(const fd2_options* options, const char* name,
+                                           int64_t fallback) {
     const fd2_option* option = fd2_find_option(options, name);
     return option ? option->number : fallback;
 }
 
-__attribute__((unused)) static const char* fd2_option_text(const fd2_options* options,
-                                                           const char* name, const char* fallback) {
+FD2_DRAIN_HELPER const char* fd2_option_text(const fd2_options* options, const char* name,
+                                             const char* fallback) {
     const fd2_option* option = fd2_find_option(options, name);
     return option ? option->text : fallback;
 }

@@ -79,7 +79,7 @@ result<unique_fd> open_plugin(const std::string& path, trust word, const trusted
                                                                 &::free);
         if (!resolved) {
             failure why = system_failure("open plugin", path, errno);
-            if (why.sys_errno == ENOENT) why.code = errc::unsupported;
+            if (why.sys_errno == ENOENT || why.sys_errno == ENOTDIR) why.code = errc::unsupported;
             return why;
         }
         opened = resolved.get();
