@@ -16,27 +16,20 @@ constexpr std::uint32_t bit(pauser who) {
 
 }  // namespace
 
-channel::channel(std::uint64_t number, std::shared_ptr<backend_instance> from, channel_setup setup)
-    : number_(number),
-      backend_(std::move(from)),
-      setup_(std::move(setup)),
-      record_(std::make_shared<capture::capture>(setup_.limits)) {}
-
 channel::~channel() {
     if (!handle_) return;
-    // Owed to nobody any more: stop. A channel that never started closes at once.
+    // A channel that never started closes at once.
     if (ops().close(handle_) == FD2_OK) return;
     finish(FD2_FINISH_NOW);
-    if (!join(after(now(), patience))) {
-        // Memory that a thread may still use is never freed: stop all the same, loudly.
-        misbehaves("did not end within 10 s of finish; the process cannot go on safely");
-        std::abort();
-    }
+    if (join(after(now(), patience))) return;
+    misbehaves("did not end within 10 s of finish; it is left behind");
+    core_->muted.store(true, std::memory_order_release);
+    (void)core_.release();
 }
 
 void channel::misbehaves(const char* what) noexcept {
-    if (!setup_.watch) return;
-    setup_.watch->on_event({severity::error, what, backend(), number_, 0});
+    if (!core_->setup.watch) return;
+    core_->setup.watch->on_event({severity::error, what, backend(), number(), 0});
 }
 
 fd2_info channel::info() const noexcept {
@@ -47,28 +40,30 @@ fd2_info channel::info() const noexcept {
 }
 
 std::int32_t channel::on_bytes(void* self, const std::uint8_t* data, std::uint32_t size) noexcept {
-    auto& c = *static_cast<channel*>(self);
-    c.last_byte_.store(now(), std::memory_order_relaxed);
+    auto& c = *static_cast<core*>(self);
+    if (c.muted.load(std::memory_order_acquire)) return FD2_STOP;
+    c.last_byte.store(now(), std::memory_order_relaxed);
     // Each bit is set before its consumer is asked, so that a consumer which has room again at once
     // (on another thread) takes away a bit that is there.
-    c.pauses_.fetch_or(bit(pauser::bytes) | bit(pauser::lines), std::memory_order_acq_rel);
+    c.pauses.fetch_or(bit(pauser::bytes) | bit(pauser::lines), std::memory_order_acq_rel);
     std::uint32_t roomy = 0;
-    if (!c.record_->append(data, size)) roomy |= bit(pauser::lines);
-    if (!c.setup_.bytes || !c.setup_.bytes->offer(data, size)) roomy |= bit(pauser::bytes);
-    const std::uint32_t left = c.pauses_.fetch_and(~roomy, std::memory_order_acq_rel) & ~roomy;
+    if (!c.record->append(data, size)) roomy |= bit(pauser::lines);
+    if (!c.setup.bytes || !c.setup.bytes->offer(data, size)) roomy |= bit(pauser::bytes);
+    const std::uint32_t left = c.pauses.fetch_and(~roomy, std::memory_order_acq_rel) & ~roomy;
     return left == 0 ? FD2_CONTINUE : FD2_PAUSE;
 }
 
 std::int32_t channel::reserve(void* self, std::uint8_t** data, std::uint32_t* room) noexcept {
     std::size_t size = 0;
-    *data = static_cast<channel*>(self)->record_->reserve(size);
+    *data = static_cast<core*>(self)->record->reserve(size);
     if (!*data) return FD2_E_RESOURCE;
     *room = static_cast<std::uint32_t>(size);
     return FD2_OK;
 }
 
 void channel::on_end(void* self, std::int32_t reason, std::int32_t sys_errno) noexcept {
-    auto& c = *static_cast<channel*>(self);
+    auto& c = *static_cast<core*>(self);
+    if (c.muted.load(std::memory_order_acquire)) return;
     auto end = capture::end_kind::stopped;
     switch (reason) {
         case FD2_END_EOF:
@@ -78,16 +73,16 @@ void channel::on_end(void* self, std::int32_t reason, std::int32_t sys_errno) no
             end = capture::end_kind::error;
             break;
         case FD2_END_DRAINED:
-            if (c.child_exited_.load(std::memory_order_acquire)) {
+            if (c.child_exited.load(std::memory_order_acquire)) {
                 end = capture::end_kind::writers_remain;
             }
             break;
         default:
             break;
     }
-    c.record_->finish(end, sys_errno);
-    c.ended_.store(true, std::memory_order_release);
-    if (c.setup_.on_ended) c.setup_.on_ended();
+    c.record->finish(end, sys_errno);
+    c.ended.store(true, std::memory_order_release);
+    if (c.setup.on_ended) c.setup.on_ended();
 }
 
 result<unique_fd> channel::take_child_end() {
@@ -99,7 +94,7 @@ result<unique_fd> channel::take_child_end() {
 }
 
 void channel::room(pauser who) noexcept {
-    const std::uint32_t before = pauses_.fetch_and(~bit(who), std::memory_order_acq_rel);
+    const std::uint32_t before = core_->pauses.fetch_and(~bit(who), std::memory_order_acq_rel);
     const bool last = (before & bit(who)) != 0 && (before & ~bit(who)) == 0;
     if (last && handle_) (void)ops().resume(handle_);
 }

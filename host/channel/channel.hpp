@@ -39,21 +39,21 @@ struct channel_setup {
 };
 
 /// Made by `open_channel` in the state RUNNING; no byte flows before a child has the other end.
-/// The record may outlive the channel. Not movable: the backend knows its address.
+/// The record may outlive the channel. The destructor stops a channel that is still running.
 class channel {
   public:
     ~channel();
     channel(const channel&) = delete;
     channel& operator=(const channel&) = delete;
 
-    std::uint64_t number() const noexcept { return number_; }
-    const std::string& backend() const noexcept { return backend_->plugin().id; }
-    const std::string& file() const noexcept { return backend_->plugin().file; }
+    std::uint64_t number() const noexcept { return core_->number; }
+    const std::string& backend() const noexcept { return core_->from->plugin().id; }
+    const std::string& file() const noexcept { return core_->from->plugin().file; }
 
     /// Capabilities, capacity and counters as the backend tells them. [any thread]
     fd2_info info() const noexcept;
 
-    const std::shared_ptr<capture::capture>& record() const noexcept { return record_; }
+    const std::shared_ptr<capture::capture>& record() const noexcept { return core_->record; }
 
     /// The end that becomes the child's fd 2; the caller's from now on. Once. [owner]
     result<unique_fd> take_child_end();
@@ -63,7 +63,7 @@ class channel {
 
     /// From now on an end short of EOF means that others still hold the child's stderr.
     /// [any thread, before `finish`]
-    void child_exited() noexcept { child_exited_.store(true, std::memory_order_release); }
+    void child_exited() noexcept { core_->child_exited.store(true, std::memory_order_release); }
 
     /// FD2_FINISH_DRAIN or FD2_FINISH_NOW. [any thread]
     void finish(std::int32_t mode) noexcept;
@@ -73,30 +73,40 @@ class channel {
     bool join(nanoseconds_t deadline) noexcept;
 
     /// True once the record is final. [any thread]
-    bool ended() const noexcept { return ended_.load(std::memory_order_acquire); }
+    bool ended() const noexcept { return core_->ended.load(std::memory_order_acquire); }
 
     /// When the newest bytes came; 0 if none have. [any thread]
-    nanoseconds_t last_byte() const noexcept { return last_byte_.load(std::memory_order_relaxed); }
+    nanoseconds_t last_byte() const noexcept {
+        return core_->last_byte.load(std::memory_order_relaxed);
+    }
 
   private:
     friend class channel_builder;
-    channel(std::uint64_t number, std::shared_ptr<backend_instance> from, channel_setup setup);
+
+    /// What the backend's callbacks reach; it stays behind, muted, if a backend breaks its promise
+    /// to end, because a thread may still come back to it.
+    struct core {
+        std::uint64_t number = 0;
+        std::shared_ptr<backend_instance> from;
+        channel_setup setup;
+        std::shared_ptr<capture::capture> record;
+        std::atomic<std::uint32_t> pauses{0};  // pauser bits
+        std::atomic<nanoseconds_t> last_byte{0};
+        std::atomic<bool> child_exited{false};
+        std::atomic<bool> ended{false};
+        std::atomic<bool> muted{false};
+    };
+
+    explicit channel(std::unique_ptr<core> made) noexcept : core_(std::move(made)) {}
 
     static std::int32_t on_bytes(void* self, const std::uint8_t* data, std::uint32_t size) noexcept;
     static void on_end(void* self, std::int32_t reason, std::int32_t sys_errno) noexcept;
     static std::int32_t reserve(void* self, std::uint8_t** data, std::uint32_t* room) noexcept;
-    const fd2_channel_ops& ops() const noexcept { return *backend_->table().channel; }
+    const fd2_channel_ops& ops() const noexcept { return *core_->from->table().channel; }
     void misbehaves(const char* what) noexcept;
 
-    const std::uint64_t number_;
-    const std::shared_ptr<backend_instance> backend_;
-    const channel_setup setup_;
-    std::shared_ptr<capture::capture> record_;
+    std::unique_ptr<core> core_;
     fd2_channel* handle_ = nullptr;
-    std::atomic<std::uint32_t> pauses_{0};  // pauser bits
-    std::atomic<nanoseconds_t> last_byte_{0};
-    std::atomic<bool> child_exited_{false};
-    std::atomic<bool> ended_{false};
 };
 
 }  // namespace fd2::channel

@@ -11,15 +11,21 @@ class channel_builder {
   public:
     static std::unique_ptr<channel> build(std::uint64_t number,
                                           std::shared_ptr<backend_instance> from,
-                                          channel_setup setup) {
-        return std::unique_ptr<channel>(new channel(number, std::move(from), std::move(setup)));
+                                          const channel_setup& setup) {
+        auto core = std::make_unique<channel::core>();
+        core->number = number;
+        core->from = std::move(from);
+        core->setup = setup;
+        core->record = std::make_shared<capture::capture>(setup.limits);
+        return std::unique_ptr<channel>(new channel(std::move(core)));
     }
 
     /// OPEN, not yet started.
-    static status open(channel& made, const fd2_options& options) {
-        const fd2_sink sink{sizeof(fd2_sink), 0, &made, &channel::on_bytes, &channel::on_end,
-                            &channel::reserve};
-        const backend_instance& from = *made.backend_;
+    static fd2::status open(channel& made, const fd2_options& options) {
+        const fd2_sink sink{sizeof(fd2_sink), 0,
+                            made.core_.get(), &channel::on_bytes,
+                            &channel::on_end, &channel::reserve};
+        const backend_instance& from = *made.core_->from;
         call_error error;
         const std::int32_t code =
             from.table().open(from.instance(), &options, &sink, &made.handle_, error.get());
@@ -28,7 +34,7 @@ class channel_builder {
         return error.as_failure(code);
     }
 
-    static status start(channel& made) {
+    static fd2::status start(channel& made) {
         call_error error;
         const std::int32_t code = made.ops().start(made.handle_, error.get());
         if (code == FD2_OK) return {};
@@ -142,7 +148,7 @@ result<std::unique_ptr<channel>> try_one(backend_pool& pool, const settings::set
     if (const std::uint64_t missing = required & ~(*found)->table().caps) return lacks(missing);
     auto options = option_table::make(**found, with);
     if (!options) return std::move(options).error();
-    auto made = channel_builder::build(pool.next_number(), std::move(*found), setup);
+    auto made = channel_builder::build(pool.next_number(), *found, setup);
     if (auto good = channel_builder::open(*made, (*options)->table); !good) {
         pool.remember(name, good.error());
         return std::move(good).error();
