@@ -1,0 +1,95 @@
+#include "cli/environment.hpp"
+
+#include <limits.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+namespace fd2::cli {
+
+namespace {
+
+/// PREFIX/bin/fd2 has its plugins in PREFIX/lib/.../fd2/backends, installed or in a build tree;
+/// wherever it was moved to, they moved along.
+std::vector<std::string> built_in_directories() {
+    std::vector<std::string> out;
+    char self[PATH_MAX];
+    const ssize_t size = ::readlink("/proc/self/exe", self, sizeof(self));
+    if (size > 0 && size < static_cast<ssize_t>(sizeof(self))) {
+        const std::string path(self, static_cast<std::size_t>(size));
+        const std::size_t file = path.rfind('/');
+        const std::size_t bin =
+            file == 0 || file == path.npos ? path.npos : path.rfind('/', file - 1);
+        if (bin != path.npos) out.push_back(path.substr(0, bin) + "/" FD2_BACKEND_DIR_RELATIVE);
+    }
+    if (out.empty() || out.front() != FD2_BACKEND_DIR) out.emplace_back(FD2_BACKEND_DIR);
+    return out;
+}
+
+std::string absolute(const std::string& path) {
+    if (path.starts_with('/')) return path;
+    char here[PATH_MAX];
+    return ::getcwd(here, sizeof(here)) ? std::string(here) + "/" + path : path;
+}
+
+std::vector<std::string> backends_in(const std::vector<settings::plugin_directory>& path) {
+    settings::settings with;
+    with.plugins.path = path;
+    std::vector<std::string> names;
+    for (const auto& one : loader::loader(plugin_directories(with)).discover()) {
+        names.push_back(one.id);
+    }
+    return names;
+}
+
+}  // namespace
+
+void complain(std::string_view text) {
+    std::string line = "fd2: ";
+    line += text;
+    line += '\n';
+    std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
+std::vector<loader::directory> plugin_directories(const settings::settings& with) {
+    std::vector<loader::directory> out;
+    for (const auto& [path, from_caller] : with.plugins.path) {
+        out.push_back({path, from_caller ? loader::trust::callers : loader::trust::verified});
+    }
+    for (auto& path : built_in_directories()) out.push_back({path, loader::trust::verified});
+    return out;
+}
+
+std::optional<settings::loaded> load_settings(const common_options& given, bool print_warnings) {
+    settings::inputs from;
+    from.environment = environ;
+    from.config = given.config;
+    from.privileged = loader::has_raised_privileges();
+    from.backends = backends_in;
+    from.options = given.shorthand;
+    if (!given.plugin_path.empty()) {
+        std::string joined;
+        for (const auto& one : given.plugin_path) {
+            joined += (joined.empty() ? "" : ":") + absolute(one);
+        }
+        from.options.push_back({"plugins.path", joined, "--plugin-path"});
+    }
+    for (const auto& pair : given.set) {
+        const std::size_t equals = pair.find('=');
+        if (equals == pair.npos) {
+            complain("--set " + pair +
+                     ": write --set KEY=VALUE, for instance --set "
+                     "capture.tail=1MiB (fd2 config show lists the keys)");
+            return std::nullopt;
+        }
+        from.options.push_back({pair.substr(0, equals), pair.substr(equals + 1), "--set"});
+    }
+    auto loaded = settings::load(from);
+    for (const auto& one : loaded.diagnostics) {
+        if (one.level == severity::error || print_warnings) complain(one.text());
+    }
+    if (!loaded.ok()) return std::nullopt;
+    return loaded;
+}
+
+}  // namespace fd2::cli

@@ -1,0 +1,25 @@
+// When the stderr of a child that has exited is over: the rules, without any waiting.
+#pragma once
+
+#include <algorithm>
+
+#include "base/clock.hpp"
+
+namespace fd2::transport {
+
+/// How long somebody else's hold on the child's stderr is respected after the child's exit. The
+/// child's own bytes need no such time: the backend's mark covers them all.
+struct end_policy {
+    nanoseconds_t linger = 25 * millisecond;  ///< of silence
+    nanoseconds_t linger_max = 1 * second;    ///< in all
+};
+
+/// The moment at which a channel that has not reached EOF is finished. It moves while bytes come:
+/// ask again at that moment. `last_byte` 0: none came yet. Time spent paused counts as silence.
+constexpr nanoseconds_t linger_until(const end_policy& policy, nanoseconds_t exited,
+                                     nanoseconds_t last_byte) noexcept {
+    const nanoseconds_t silent = after(std::max(exited, last_byte), policy.linger);
+    return std::min(silent, after(exited, policy.linger_max));
+}
+
+}  // namespace fd2::transport
