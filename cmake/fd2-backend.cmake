@@ -1,12 +1,13 @@
-# fd2_backend(<id> SOURCES ... [LINKS target ...] [NO_RUNTIME])
+# fd2_backend(<id> SOURCES ... [LINKS target ...] [NO_RUNTIME] [INSTALL])
 #
 # A backend plugin, `<id>.so`: one exported symbol, everything else hidden; bound at load time, no
 # executable stack, no GNU-unique symbols (they would pin the library for ever).
+# INSTALL: goes where the host of the same prefix looks for it.
 # NO_RUNTIME: C++ without exceptions, RTTI and the C++ run-time library; it loads faster.
 get_filename_component(FD2_BACKEND_MODULE_DIR "${CMAKE_CURRENT_LIST_FILE}" DIRECTORY)
 
 function(fd2_backend id)
-    cmake_parse_arguments(BACKEND "NO_RUNTIME" "" "SOURCES;LINKS" ${ARGN})
+    cmake_parse_arguments(BACKEND "NO_RUNTIME;INSTALL" "" "SOURCES;LINKS" ${ARGN})
     set(target fd2_backend_${id})
     add_library(${target} MODULE ${BACKEND_SOURCES})
     set_target_properties(${target} PROPERTIES
@@ -35,6 +36,9 @@ function(fd2_backend id)
         set_target_properties(${target} PROPERTIES LINKER_LANGUAGE C)
     endif()
     target_link_libraries(${target} PRIVATE ${BACKEND_LINKS})
+    if(BACKEND_INSTALL)
+        install(TARGETS ${target} LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/fd2/backends")
+    endif()
     if(TARGET fd2_options)
         target_link_libraries(${target} PRIVATE fd2_abi fd2_options)
     else()

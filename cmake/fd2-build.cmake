@@ -34,9 +34,8 @@ find_package(Boost 1.81 REQUIRED)
 
 add_library(fd2_options INTERFACE)
 target_compile_options(fd2_options INTERFACE
-    -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor
+    -Wall -Wextra -Wconversion -Wshadow $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>
     $<$<BOOL:${FD2_WERROR}>:-Werror>)
-target_compile_options(fd2_options INTERFACE $<$<COMPILE_LANGUAGE:C>:-Wno-error=unused-command-line-argument>)
 target_compile_definitions(fd2_options INTERFACE _GNU_SOURCE)
 if(FD2_SANITIZE)
     target_compile_options(fd2_options INTERFACE -fsanitize=${FD2_SANITIZE} -fno-omit-frame-pointer)
