@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""The man pages format without a complaint and know every option and command of the help."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import documents
+
+
+def complaints(page):
+    path = os.path.join(documents.ROOT, page)
+    lint = subprocess.run(["mandoc", "-Tlint", path], stdout=subprocess.PIPE, text=True)
+    # Whether the other pages are installed is no business of this one.
+    out = [line for line in lint.stdout.splitlines() if "referenced manual not found" not in line]
+    if shutil.which("man") and shutil.which("groff"):
+        shown = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", path],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               env={**os.environ, "LC_ALL": "C.UTF-8", "MANPAGER": "cat"})
+        out += shown.stderr.splitlines()
+        if shown.returncode != 0 or len(shown.stdout) < 500:
+            out.append(f"{page}: man cannot show it")
+    return out
+
+
+def words_of_help(arguments, pattern):
+    text = subprocess.run([documents.fd2(), *arguments], stdout=subprocess.PIPE, text=True,
+                          check=True).stdout
+    return set(re.findall(pattern, text, re.M))
+
+
+def difference(page, told, shown, what):
+    return ([f"{page}: does not know {what} {word}" for word in sorted(told - shown)] +
+            [f"{page}: {what} {word} does not exist" for word in sorted(shown - told)])
+
+
+def main():
+    if not shutil.which("mandoc"):
+        documents.skip("mandoc is not installed")
+    found = documents.pages(".1") + documents.pages(".5")
+    problems = [line for page in found for line in complaints(page)]
+    if len(found) < 3:
+        problems.append(f"only {len(found)} man pages were found")
+
+    options = words_of_help(["run", "--help"], r"^  (?:-h,)?--([a-z-]+)")
+    text = documents.read("docs/man/fd2-run.1")
+    problems += difference("fd2-run.1", options - {"help"},
+                           set(re.findall(r"^\.It Fl -([a-z-]+)", text, re.M)), "option --")
+    commands = words_of_help(["--help"], r"^  ([a-z]+)  +[A-Z]")
+    text = documents.read("docs/man/fd2.1")
+    problems += difference("fd2.1", commands,
+                           set(re.findall(r"^\.It (?:Cm|Ic) ([a-z]+)", text, re.M)), "command ")
+    return documents.verdict(problems, f"{len(found)} pages, {len(options)} options and "
+                             f"{len(commands)} commands looked at")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""The published schemas accept what fd2 prints and what the pages show, name every member of it,
+and refuse what is broken."""
+import copy
+import json
+import sys
+
+import documents
+
+try:
+    import jsonschema
+except ImportError:
+    documents.skip("python3-jsonschema is not installed")
+
+RUNS = {  # one for each shape that a report can have
+    "success": "fd2 run --stats out -- true",
+    "status and tail": "fd2 run --stats out --tail 10B --forward off -- sh -c 'seq 99 >&2; exit 3'",
+    "signal": "fd2 run --stats out -- sh -c 'kill -TERM $$'",
+    "writers remain, explained": "fd2 run --explain --stats out -- sh -c 'sleep 9 & echo x >&2'",
+    "writers remain": "fd2 run --stats out -- sh -c 'sleep 9 & echo x >&2'",
+    "fallback": "fd2 run --set backends=/no/such.so,pipe --stats out -- sh -c 'echo x >&2'",
+    "inherit": "fd2 run --transport async --stats out -- sh -c 'echo x >&2'",
+    "descriptor": "fd2 run --stats-fd 3 -- true 3>out",
+    "not UTF-8": "fd2 run --stats out -- echo $'\\377'",
+}
+
+
+def validator(name):
+    schema = json.loads(documents.read(f"docs/{name}.schema.json"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def errors(check, what, data):
+    return [f"{what}: {list(e.absolute_path)}: {e.message}" for e in check.iter_errors(data)]
+
+
+def unnamed(schema, data, path=""):
+    """Members of `data` of which the schema says nothing."""
+    if isinstance(data, list):
+        return [m for item in data for m in unnamed(schema.get("items", {}), item, path + "[]")]
+    if not isinstance(data, dict):
+        return []
+    known = dict(schema.get("properties", {}))
+    for choice in schema.get("oneOf", []):
+        known.update(choice.get("properties", {}))
+    out = [f"{path}.{name}" for name in data if name not in known]
+    for name, value in data.items():
+        out += unnamed(known.get(name, {}), value, f"{path}.{name}")
+    return out
+
+
+def accepted_breakage(check, data):
+    """Ways to break `data` that go unnoticed: a member taken away, or made something else."""
+    out = []
+
+    def mutate(at, path):
+        for number, item in enumerate(at if isinstance(at, list) else []):
+            mutate(item, f"{path}[{number}]")
+        for name in list(at) if isinstance(at, dict) else []:
+            value = at.pop(name)
+            if check.is_valid(data):
+                out.append(f"without {path}.{name}")
+            at[name] = ["nonsense", {}]
+            if check.is_valid(data):
+                out.append(f"nonsense as {path}.{name}")
+            at[name] = value
+            mutate(value, f"{path}.{name}")
+
+    mutate(data, "")
+    return out
+
+
+def look_at(check, what, data):
+    return (errors(check, what, data) +
+            [f"{what}: the schema does not name {m}" for m in unnamed(check.schema, data)] +
+            [f"{what}: accepted: {b}" for b in accepted_breakage(check, copy.deepcopy(data))])
+
+
+def main():
+    problems, count = [], 0
+    stats, plugins = validator("fd2.stats"), validator("fd2.plugins")
+    with documents.Scratch() as scratch:
+        for what, command in RUNS.items():
+            scratch.run(f"rm -f out; {command}")
+            status, printed = scratch.run("cat out")
+            if status != 0 or printed.count("\n") != 1:
+                problems.append(f"{what}: is not one line: {printed!r}")
+                continue
+            problems += look_at(stats, what, json.loads(printed))
+            count += 1
+        scratch.run("mkdir bad; echo junk > bad/junk.so")
+        for arguments in ("", " --plugin-path bad"):
+            _, printed = scratch.run("fd2 plugins --json" + arguments)
+            problems += look_at(plugins, "plugins" + arguments, json.loads(printed))
+            count += 1
+    for line, block in documents.blocks(documents.read("docs/stats.md"), "json"):
+        data = json.loads(block)
+        check = plugins if data.get("schema") == "fd2.plugins/1" else stats
+        problems += errors(check, f"docs/stats.md:{line}", data)
+        count += 1
+    return documents.verdict(problems, f"{count} documents looked at")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
