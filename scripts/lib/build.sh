@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # root is the caller's
+# What scripts/test, scripts/demo and .ci/run share. To be sourced, with `root` set to the checkout.
+
+# fd2_build PRESET: configures and builds build/PRESET.
+fd2_build() {
+    cmake --preset "$1" -S "$root" >"$root/build/$1.configure.log" 2>&1 || {
+        cat "$root/build/$1.configure.log" >&2
+        return 1
+    }
+    cmake --build "$root/build/$1"
+}
+
+# Under sudo in somebody's checkout: what was built goes back to its owner, who may want to build
+# again without sudo.
+fd2_give_back() {
+    local owner
+    owner=$(stat -c %u:%g "$root")
+    if [ "$(id -u)" -eq 0 ] && [ "${owner%%:*}" -ne 0 ] && [ -d "$root/build" ]; then
+        chown -hR --from=0 "$owner" "$root/build"
+    fi
+}
+
+# A configured tree remembers where it lay; one that was copied or mounted elsewhere is made anew.
+fd2_fresh_if_moved() {
+    local cache="$root/build/$1/CMakeCache.txt"
+    if [ -f "$cache" ] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$root" "$cache"; then
+        rm -rf "${root:?}/build/$1"
+    fi
+}
+
+fd2_prepare_build_directory() {
+    mkdir -p "$root/build"
+    trap fd2_give_back EXIT
+}
