@@ -1,0 +1,92 @@
+"""Nothing that the child itself wrote before its exit is lost, while a grandchild holds its stderr.
+
+Each run: loss_child.cpp writes a random amount in random pieces and exits at once; fd2's own stderr
+is a file. What the child meant to write stands in a file beside it.
+
+FD2_LOSS_RUNS and FD2_LOSS_SEED change the number of runs (200, or 2 000 with FD2_LONG=1) and the
+first seed (1); a failure names its seed, so `FD2_LOSS_RUNS=1 FD2_LOSS_SEED=N` repeats it.
+"""
+
+import concurrent.futures
+import os
+import subprocess
+
+import harness
+
+RUNS = int(os.environ.get("FD2_LOSS_RUNS", "2000" if harness.LONG else "200"))
+SEED = int(os.environ.get("FD2_LOSS_SEED", "1"))
+# Runs that keep the default linger while the grandchild floods: a second of flood each.
+FLOODS_AT_DEFAULT_LINGER = 20
+WORKERS = 2 * (os.cpu_count() or 1)
+SHORT_LINGER = "finish:\n  linger: 1ms\n  linger-max: 5ms\n"
+CHILD = os.environ.get("FD2_E2E_LOSS_CHILD", "")
+
+
+class Loss(harness.Case):
+    def test_an_idle_grandchild_holds_the_stderr(self):
+        self.sweep("idle", lambda run: [])
+
+    def test_a_flooding_grandchild_holds_the_stderr(self):
+        short = self.config(SHORT_LINGER)
+        self.sweep("flood", lambda run: [] if run < FLOODS_AT_DEFAULT_LINGER else short)
+
+    def sweep(self, mode, options):
+        written = 0
+        ends = {}
+        with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+            runs = [pool.submit(self.one, mode, SEED + run, options(run)) for run in range(RUNS)]
+            try:
+                for run in concurrent.futures.as_completed(runs):
+                    size, end = run.result()
+                    written += size
+                    ends[end] = ends.get(end, 0) + 1
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                harness.kill_descendants()  # what hangs keeps its worker, and the pool waits for it
+                raise
+        print(f"{mode}: {RUNS} runs from seed {SEED}, {written} bytes of the children, "
+              f"none lost; ends {ends}")
+        self.assertEqual(set(ends), {"writers-remain"})
+
+    def one(self, mode, seed, options):
+        """One run; (bytes the child wrote, how the channel ended)."""
+        report = harness.Report(self.dir, f"run{seed}")
+        truth_path, shown_path = self.path(f"truth{seed}"), self.path(f"shown{seed}")
+        with open(shown_path, "ab") as shown:
+            process = self.spawn(self.fd2_run(CHILD, seed, truth_path, mode, report=report,
+                                              options=options),
+                                 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=shown)
+        code = process.wait()
+        process.stdin.close()  # lets the grandchild go
+        with open(truth_path, "rb") as file:
+            truth = file.read()
+        with open(shown_path, "rb") as file:
+            shown = file.read()
+        stats = report.stats
+        where = f"{mode}, seed {seed}, {len(truth)} bytes, end {stats['end']}"
+        self.assertEqual(code, len(truth) % 251, f"{where}: status")
+        mine = shown if mode == "idle" else of_the_child(shown)
+        self.assertSame(mine, truth, where)
+        self.assertEqual(stats["bytes"], len(shown), f"{where}: stats against what was shown")
+        self.assertEqual(stats["forwarded_bytes"], len(shown), where)
+        self.assertEqual(report.tail, shown[-harness.TAIL_BYTES:], f"{where}: the tail")
+        for path in (truth_path, shown_path):
+            os.unlink(path)
+        return len(truth), stats["end"]
+
+    def assertSame(self, got, truth, where):
+        if got == truth:
+            return
+        at = next((i for i, (a, b) in enumerate(zip(got, truth)) if a != b),
+                  min(len(got), len(truth)))
+        self.fail(f"{where}: {len(got)} of {len(truth)} bytes arrived, different from byte {at}: "
+                  f"{got[at:at + 60]!r} instead of {truth[at:at + 60]!r}")
+
+
+def of_the_child(shown):
+    """The child's own lines, in the order in which they came."""
+    return b"".join(line for line in shown.splitlines(keepends=True) if line.startswith(b"c "))
+
+
+if __name__ == "__main__":
+    harness.main()

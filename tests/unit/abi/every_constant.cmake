@@ -1,0 +1,23 @@
+# A constant that is added to the contract without being pinned would be free to change: every
+# FD2_* number of the headers must stand in the golden file.
+#   cmake -DGOLDEN=... -DINCLUDE=... -P every_constant.cmake
+file(READ "${GOLDEN}" golden)
+set(headers "${INCLUDE}/fd2/abi.h" "${INCLUDE}/fd2/ext/handover.h" "${INCLUDE}/fd2/ext/pollable.h")
+set(seen 0)
+foreach(header IN LISTS headers)
+    file(STRINGS "${header}" lines REGEX "^#define FD2_[A-Z0-9_]+ +[^ ]")
+    file(STRINGS "${header}" wrapped REGEX "^#define FD2_[A-Z0-9_]+ [\\]$")
+    foreach(line IN LISTS lines wrapped)
+        string(REGEX MATCH "FD2_[A-Z0-9_]+" name "${line}")
+        if(name MATCHES "_H$|^FD2_EXPORT$|^FD2_NATIVE_NONE$|^FD2_ABI_DRAFT$")
+            continue()
+        endif()
+        math(EXPR seen "${seen} + 1")
+        if(NOT golden MATCHES "\n${name} ")
+            message(SEND_ERROR "${header}: ${name} is not pinned: add it to dump_layout.c")
+        endif()
+    endforeach()
+endforeach()
+if(seen LESS 50)
+    message(FATAL_ERROR "only ${seen} constants found: the pattern no longer fits the headers")
+endif()

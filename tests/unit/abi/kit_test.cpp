@@ -1,0 +1,265 @@
+// What every backend says through the drain kit: errors and options.
+#include <fcntl.h>
+#include <fd2/drain.h>
+#include <sys/mman.h>
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "support/catch.hpp"
+
+namespace {
+
+fd2_error blank() {
+    fd2_error error{};
+    error.struct_size = sizeof(error);
+    return error;
+}
+
+bool is_utf8(const std::string& text) {
+    for (std::size_t i = 0; i < text.size();) {
+        const auto lead = static_cast<unsigned char>(text[i]);
+        const std::size_t length = lead < 0x80           ? 1
+                                   : (lead >> 5) == 0x06 ? 2
+                                   : (lead >> 4) == 0x0e ? 3
+                                   : (lead >> 3) == 0x1e ? 4
+                                                         : 0;
+        if (length == 0 || i + length > text.size()) return false;
+        for (std::size_t k = 1; k < length; ++k) {
+            if ((static_cast<unsigned char>(text[i + k]) & 0xc0u) != 0x80u) return false;
+        }
+        i += length;
+    }
+    return true;
+}
+
+fd2_option number(const char* name, std::uint32_t type, std::int64_t value) {
+    return {sizeof(fd2_option), type, name, nullptr, value};
+}
+
+constexpr fd2_option_spec specs[] = {
+    {sizeof(fd2_option_spec), FD2_OPTION_BYTES, "size", "", nullptr, nullptr, 8, 4, 64},
+    {sizeof(fd2_option_spec), FD2_OPTION_ENUM, "mode", "", "fast|safe", "safe", 0, 0, 0},
+};
+
+std::int32_t checked(const std::vector<fd2_option>& items, fd2_error* error = nullptr) {
+    const fd2_options options{sizeof(fd2_options), static_cast<std::uint32_t>(items.size()),
+                              sizeof(fd2_option), 0, items.data()};
+    return fd2_check_options(&options, specs, 2, error);
+}
+
+}  // namespace
+
+TEST_CASE("an error says operation, object, reason and errno") {
+    fd2_error error = blank();
+    CHECK(fd2_fail(&error, FD2_E_RESOURCE, EMFILE, "pipe2", "stderr") == FD2_E_RESOURCE);
+    CHECK(error.code == FD2_E_RESOURCE);
+    CHECK(error.sys_errno == EMFILE);
+    CHECK(error.flags == FD2_ERROR_TRANSIENT);
+    CHECK(std::string(error.message) == "pipe2: stderr: Too many open files (EMFILE)");
+
+    CHECK(fd2_fail(&error, FD2_E_CONFIG, 0, "unknown option", "colour") == FD2_E_CONFIG);
+    CHECK(error.flags == 0);
+    CHECK(std::string(error.message) == "unknown option: colour");
+    CHECK(fd2_fail(&error, FD2_E_STATE, 0, "start", nullptr) == FD2_E_STATE);
+    CHECK(std::string(error.message) == "start");
+}
+
+TEST_CASE("an error that nobody reads, or that is too small, is left alone") {
+    CHECK(fd2_fail(nullptr, FD2_E_STATE, 0, "start", "") == FD2_E_STATE);
+    fd2_error error{};
+    error.struct_size = 8;
+    CHECK(fd2_fail(&error, FD2_E_STATE, 0, "start", "") == FD2_E_STATE);
+    CHECK(error.code == 0);
+}
+
+TEST_CASE("a long message is cut between characters") {
+    for (std::size_t shift = 0; shift < 8; ++shift) {
+        std::string object(shift, 'x');
+        for (int i = 0; i < 100; ++i) object += "\u00e9\u20ac\U0001f600";
+        fd2_error error = blank();
+        fd2_fail(&error, FD2_E_CONFIG, 0, "unknown option", object.c_str());
+        const std::string message = error.message;
+        INFO("shift " << shift);
+        CHECK(message.size() < sizeof(error.message));
+        CHECK(message.size() > sizeof(error.message) - 12);
+        CHECK(is_utf8(message));
+    }
+}
+
+TEST_CASE("a message has no control characters") {
+    fd2_error error = blank();
+    fd2_fail(&error, FD2_E_CONFIG, 0, "unknown option", "a\nb\tc\x1b[1m\x7f");
+    CHECK(std::string(error.message) == "unknown option: a b c [1m ");
+}
+
+TEST_CASE("an errno becomes the code that decides the fallback") {
+    CHECK(fd2_code_of_errno(ENOSYS) == FD2_E_UNSUPPORTED);
+    CHECK(fd2_code_of_errno(EAFNOSUPPORT) == FD2_E_UNSUPPORTED);
+    CHECK(fd2_code_of_errno(ENETUNREACH) == FD2_E_UNSUPPORTED);
+    for (const int each : {EMFILE, ENFILE, ENOMEM, EAGAIN, ENOBUFS, EADDRNOTAVAIL, EADDRINUSE}) {
+        CHECK(fd2_code_of_errno(each) == FD2_E_RESOURCE);
+    }
+    CHECK(fd2_code_of_errno(EPERM) == FD2_E_DENIED);
+    CHECK(fd2_code_of_errno(EACCES) == FD2_E_DENIED);
+    CHECK(fd2_code_of_errno(ETIMEDOUT) == FD2_E_TIMEDOUT);
+    CHECK(fd2_code_of_errno(EBADF) == FD2_E_INTERNAL);
+}
+
+TEST_CASE("options are held against the published table, and the message names the culprit") {
+    fd2_option word{sizeof(fd2_option), FD2_OPTION_ENUM, "mode", "fast", 0};
+    CHECK(checked({}) == FD2_OK);
+    CHECK(checked({number("size", FD2_OPTION_BYTES, 4), word}) == FD2_OK);
+    CHECK(checked({number("size", FD2_OPTION_BYTES, 64)}) == FD2_OK);
+    CHECK(fd2_check_options(nullptr, specs, 2, nullptr) == FD2_OK);
+
+    fd2_error error = blank();
+    CHECK(checked({number("sise", FD2_OPTION_BYTES, 8)}, &error) == FD2_E_CONFIG);
+    CHECK(std::string(error.message).find("sise") != std::string::npos);
+    CHECK(checked({number("size", FD2_OPTION_INT, 8)}, &error) == FD2_E_CONFIG);
+    CHECK(std::string(error.message).find("size") != std::string::npos);
+    CHECK(checked({number("size", FD2_OPTION_BYTES, 3)}) == FD2_E_CONFIG);
+    CHECK(checked({number("size", FD2_OPTION_BYTES, 65)}) == FD2_E_CONFIG);
+    for (const char* bad : {"", "fas", "fastt", "fast|safe", "|"}) {
+        word.text = bad;
+        INFO(bad);
+        CHECK(checked({word}) == FD2_E_CONFIG);
+    }
+    word.text = nullptr;
+    CHECK(checked({word}) == FD2_E_CONFIG);
+    CHECK(checked({number(nullptr, FD2_OPTION_BYTES, 8)}) == FD2_E_INVALID);
+}
+
+TEST_CASE("a newer host's longer options are stepped over by their stride") {
+    struct longer {
+        fd2_option option;
+        std::uint64_t from_the_future;
+    };
+    const longer items[] = {{number("size", FD2_OPTION_BYTES, 5), ~std::uint64_t{0}},
+                            {number("size", FD2_OPTION_BYTES, 99), ~std::uint64_t{0}}};
+    fd2_options options{sizeof(fd2_options), 1, sizeof(longer), 0, &items[0].option};
+    CHECK(fd2_check_options(&options, specs, 2, nullptr) == FD2_OK);
+    CHECK(fd2_option_number(&options, "size", 8) == 5);
+    CHECK(fd2_option_number(&options, "other", 8) == 8);
+    CHECK(std::string(fd2_option_text(&options, "mode", "safe")) == "safe");
+    options.count = 2;
+    CHECK(fd2_check_options(&options, specs, 2, nullptr) == FD2_E_CONFIG);
+    options.stride = 8;
+    CHECK(fd2_check_options(&options, specs, 2, nullptr) == FD2_E_INVALID);
+    options.struct_size = 4;
+    CHECK(fd2_check_options(&options, specs, 2, nullptr) == FD2_E_INVALID);
+}
+
+namespace {
+
+/// Memory for `size` bytes that ends where memory ends: reading one byte more is a crash.
+class at_the_edge {
+  public:
+    explicit at_the_edge(std::size_t size) {
+        const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+        void* both =
+            ::mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        REQUIRE(both != MAP_FAILED);
+        base_ = static_cast<unsigned char*>(both);
+        size_ = 2 * page;
+        REQUIRE(::mprotect(base_ + page, page, PROT_NONE) == 0);
+        start_ = base_ + page - size;
+    }
+    ~at_the_edge() { ::munmap(base_, size_); }
+    at_the_edge(const at_the_edge&) = delete;
+    at_the_edge& operator=(const at_the_edge&) = delete;
+
+    /// The first bytes of `whole`, with their size as its struct_size.
+    template <class Table>
+    Table* cut(Table whole, std::size_t size) {
+        whole.struct_size = static_cast<std::uint32_t>(size);
+        std::memcpy(start_, &whole, size);
+        return reinterpret_cast<Table*>(start_);
+    }
+
+  private:
+    unsigned char* base_ = nullptr;
+    unsigned char* start_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+void ignore_log(void*, std::int32_t, const char*, std::uint32_t) {}
+const void* no_extension(void*, const char*) {
+    return nullptr;
+}
+std::int32_t take(void* ctx, const std::uint8_t*, std::uint32_t size) {
+    *static_cast<std::uint32_t*>(ctx) += size;
+    return FD2_CONTINUE;
+}
+void note_end(void*, std::int32_t, std::int32_t) {}
+std::int32_t refuse(void*, std::uint8_t**, std::uint32_t*) {
+    return FD2_E_RESOURCE;
+}
+
+}  // namespace
+
+TEST_CASE("a host or a sink that ends early is read only as far as it goes") {
+    const fd2_host whole{sizeof(fd2_host), 0, nullptr, ignore_log, no_extension};
+    const std::size_t ctx_only = offsetof(fd2_host, log);
+    at_the_edge host_memory(ctx_only);
+    fd2_instance* instance = nullptr;
+    REQUIRE(fd2_drain_init(host_memory.cut(whole, ctx_only), &instance, nullptr) == FD2_OK);
+    CHECK(instance->host.log == nullptr);
+    CHECK(instance->host.get_extension == nullptr);
+
+    std::uint32_t received = 0;
+    const fd2_sink sink{sizeof(fd2_sink), 0, &received, take, note_end, refuse};
+    const std::size_t without_reserve = offsetof(fd2_sink, reserve);
+    at_the_edge sink_memory(without_reserve);
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+    fd2_drain_spec spec{};
+    spec.thread_name = "fd2-test";
+    spec.read_end = ends[0];
+    spec.child_end = ends[1];
+    fd2_channel* channel = nullptr;
+    REQUIRE(fd2_drain_open(instance, &spec, sink_memory.cut(sink, without_reserve), &channel,
+                           nullptr) == FD2_OK);
+    CHECK(channel->sink.reserve == nullptr);
+
+    // What info writes fits into what the caller has; a newer caller keeps what it does not know.
+    at_the_edge info_memory(16);
+    fd2_info* small = info_memory.cut(fd2_info{}, 16);
+    CHECK(fd2_drain_info(channel, small) == FD2_OK);
+    struct {
+        fd2_info info;
+        std::uint64_t from_the_future;
+    } larger{{}, 4711};
+    larger.info.struct_size = sizeof(larger);
+    CHECK(fd2_drain_info(channel, &larger.info) == FD2_OK);
+    CHECK(larger.from_the_future == 4711);
+
+    REQUIRE(fd2_drain_start(channel, nullptr) == FD2_OK);
+    REQUIRE(::write(ends[1], "x", 1) == 1);
+    CHECK(fd2_drain_deinit(instance) == FD2_E_STATE);
+    CHECK(fd2_drain_finish(channel, FD2_FINISH_DRAIN) == FD2_OK);
+    CHECK(fd2_drain_join(channel, INT64_MAX) == FD2_OK);
+    CHECK(received == 1);
+    CHECK(fd2_drain_close(channel) == FD2_OK);
+    CHECK(fd2_drain_deinit(instance) == FD2_OK);
+}
+
+TEST_CASE("missing tables and callbacks are a wrong call, not a crash") {
+    const fd2_host host{sizeof(fd2_host), 0, nullptr, nullptr, nullptr};
+    fd2_instance* instance = nullptr;
+    CHECK(fd2_drain_init(nullptr, &instance, nullptr) == FD2_E_INVALID);
+    CHECK(fd2_drain_init(&host, nullptr, nullptr) == FD2_E_INVALID);
+    CHECK(fd2_drain_deinit(nullptr) == FD2_E_INVALID);
+    REQUIRE(fd2_drain_init(&host, &instance, nullptr) == FD2_OK);
+    fd2_drain_spec spec{};
+    fd2_channel* channel = nullptr;
+    fd2_sink sink{sizeof(fd2_sink), 0, nullptr, take, nullptr, nullptr};
+    CHECK(fd2_drain_open(instance, &spec, nullptr, &channel, nullptr) == FD2_E_INVALID);
+    CHECK(fd2_drain_open(instance, &spec, &sink, &channel, nullptr) == FD2_E_INVALID);
+    sink.on_end = note_end;
+    sink.struct_size = 8;
+    CHECK(fd2_drain_open(instance, &spec, &sink, &channel, nullptr) == FD2_E_INVALID);
+    CHECK(channel == nullptr);
+    CHECK(fd2_drain_deinit(instance) == FD2_OK);
+}

@@ -1,0 +1,133 @@
+#include "channel/channel.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <string>
+#include <thread>
+
+#include "channel/selection.hpp"
+#include "support/catch.hpp"
+
+using namespace fd2;
+
+namespace {
+
+constexpr nanoseconds_t hang = 20 * second;  // only catches hangs
+
+/// Is full after every chunk, until told otherwise.
+class narrow final : public channel::byte_consumer {
+  public:
+    bool offer(const std::uint8_t*, std::size_t size) noexcept override {
+        bytes += size;
+        const bool full = !wide;
+        offers.fetch_add(1);
+        offers.notify_all();
+        return full;
+    }
+    void wait_for_offers(int n) const {
+        for (int seen; (seen = offers.load()) < n;) offers.wait(seen);
+    }
+    std::atomic<std::size_t> bytes{0};
+    std::atomic<int> offers{0};
+    std::atomic<bool> wide{false};
+};
+
+struct open_channel {
+    loader::loader plugins{{{FD2_TEST_BACKENDS, loader::trust::callers}}};
+    channel::backend_pool pool{plugins, nullptr};
+    settings::settings with;
+    std::unique_ptr<channel::channel> one;
+    unique_fd child;
+
+    explicit open_channel(channel::channel_setup setup = {}) {
+        channel::wish want;
+        want.backends = {"pipe"};
+        want.inherit = false;
+        auto got = channel::open_channel(pool, with, want, std::move(setup));
+        REQUIRE(got);
+        one = std::move(got->opened);
+        auto end = one->take_child_end();
+        REQUIRE(end);
+        child = std::move(*end);
+    }
+    void say(std::string_view text) {
+        REQUIRE(::write(child.get(), text.data(), text.size()) ==
+                static_cast<ssize_t>(text.size()));
+    }
+};
+
+}  // namespace
+
+TEST_CASE("what the child wrote is in the record when the channel has ended") {
+    open_channel c;
+    c.say("first\nsecond");
+    c.child.reset();
+    REQUIRE(c.one->join(after(now(), hang)));
+    const auto seen = c.one->record()->look();
+    CHECK(seen.bytes == "first\nsecond");
+    CHECK(seen.total_lines == 2);
+    CHECK(seen.end == capture::end_kind::eof);
+}
+
+TEST_CASE("an end short of EOF is named after the child's exit") {
+    open_channel after_exit;
+    after_exit.say("x");
+    after_exit.one->child_exited();
+    after_exit.one->finish(FD2_FINISH_DRAIN);
+    REQUIRE(after_exit.one->join(after(now(), hang)));
+    CHECK(after_exit.one->record()->look().end == capture::end_kind::writers_remain);
+    CHECK(after_exit.one->record()->look().bytes == "x");
+
+    open_channel before_exit;
+    before_exit.one->finish(FD2_FINISH_DRAIN);
+    REQUIRE(before_exit.one->join(after(now(), hang)));
+    CHECK(before_exit.one->record()->look().end == capture::end_kind::stopped);
+}
+
+TEST_CASE("a full consumer pauses the channel until it has room again") {
+    narrow to;
+    channel::channel_setup setup;
+    setup.bytes = &to;
+    open_channel c(std::move(setup));
+    c.say("a");
+    to.wait_for_offers(1);
+    c.say("b");
+    // Paused: the second byte stays in the kernel, however often others look.
+    for (int i = 0; i < 100; ++i) std::this_thread::yield();
+    CHECK(c.one->record()->look().bytes == "a");
+    c.one->room(channel::pauser::bytes);
+    to.wait_for_offers(2);
+    c.one->room(channel::pauser::lines);  // never asked for a pause: changes nothing
+    c.one->child_exited();
+    c.one->finish(FD2_FINISH_DRAIN);
+    REQUIRE(c.one->join(after(now(), hang)));
+    CHECK(c.one->record()->look().bytes == "ab");
+}
+
+TEST_CASE("a channel that nobody finished stops when it is destroyed") {
+    ::signal(SIGPIPE, SIG_IGN);
+    open_channel c;
+    c.say("x");
+    const auto record = c.one->record();
+    c.one.reset();
+    CHECK(record->look().end != capture::end_kind::none);
+    CHECK(::write(c.child.get(), "y", 1) == -1);  // its read end is gone
+}
+
+TEST_CASE("the end is announced once, after the record is final") {
+    std::atomic<int> announced{0};
+    channel::channel_setup setup;
+    setup.on_ended = [&] {
+        announced.fetch_add(1);
+        announced.notify_all();
+    };
+    open_channel c(std::move(setup));
+    c.child.reset();
+    announced.wait(0);
+    CHECK(c.one->ended());
+    CHECK(c.one->record()->look().end == capture::end_kind::eof);
+    REQUIRE(c.one->join(after(now(), hang)));
+    CHECK(announced == 1);
+}

@@ -1,0 +1,158 @@
+#include "channel/selection.hpp"
+
+#include <mutex>
+#include <vector>
+
+#include "support/catch.hpp"
+
+using namespace fd2;
+
+namespace {
+
+/// Keeps what it is told.
+class listener final : public observer {
+  public:
+    void on_event(const event& what) noexcept override {
+        const std::lock_guard lock(mutex_);
+        all_.emplace_back(what.backend, what.message);
+    }
+    std::size_t count(std::string_view backend, std::string_view part) {
+        const std::lock_guard lock(mutex_);
+        std::size_t n = 0;
+        for (const auto& [from, text] : all_) n += from == backend && text.find(part) != text.npos;
+        return n;
+    }
+
+  private:
+    std::mutex mutex_;
+    std::vector<std::pair<std::string, std::string>> all_;
+};
+
+struct bench {
+    listener heard;
+    loader::loader plugins{
+        {{FD2_TEST_BACKENDS, loader::trust::callers}, {FD2_TEST_REFUSERS, loader::trust::callers}}};
+    channel::backend_pool pool{plugins, &heard};
+    settings::settings with;
+    channel::fallback_trail trail;
+
+    result<channel::selected> open(std::vector<std::string> names, bool inherit = true) {
+        trail.clear();
+        channel::wish want;
+        want.backends = std::move(names);
+        want.inherit = inherit;
+        return channel::open_channel(pool, with, want, {}, &trail);
+    }
+};
+
+}  // namespace
+
+TEST_CASE("the first backend of the list that works carries the channel") {
+    bench b;
+    const auto got = b.open({"pipe", "refuse-internal"});
+    REQUIRE(got);
+    REQUIRE(got->opened);
+    CHECK(got->opened->backend() == "pipe");
+    CHECK(got->trail.empty());
+}
+
+TEST_CASE("a missing plugin is a step of the trail, not an error") {
+    bench b;
+    const auto got = b.open({"tcpshim-that-is-not-there", "pipe"});
+    REQUIRE(got);
+    REQUIRE(got->opened);
+    REQUIRE(got->trail.size() == 1);
+    CHECK(got->trail[0].backend == "tcpshim-that-is-not-there");
+    CHECK(got->trail[0].why.code == errc::unsupported);
+    CHECK(got->trail[0].why.message.find(FD2_TEST_BACKENDS) != std::string::npos);
+}
+
+TEST_CASE("every error code does what the contract says") {
+    struct expectation {
+        const char* id;
+        errc code;
+        bool asked_again;
+    };
+    const auto [id, code, asked_again] = GENERATE(values<expectation>({
+        {"refuse-unsupported", errc::unsupported, false},
+        {"refuse-timedout", errc::timedout, false},
+        {"refuse-internal", errc::internal, false},
+        {"refuse-resource", errc::resource, true},
+        {"refuse-denied", errc::denied, true},
+    }));
+    CAPTURE(id);
+    bench b;
+    for (int round = 0; round < 3; ++round) {
+        const auto got = b.open({id, "pipe"});
+        REQUIRE(got);
+        REQUIRE(got->opened);
+        REQUIRE(got->trail.size() == 1);
+        CHECK(got->trail[0].why.code == code);
+    }
+    CHECK(b.heard.count(id, "asked") == (asked_again ? 3 : 1));
+    // One record a backend and cause, not one a channel.
+    CHECK(b.heard.count(id, "not used") == 1);
+}
+
+TEST_CASE("a wrong configuration stops the search") {
+    bench b;
+    const auto refused = b.open({"refuse-config", "pipe"});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == errc::config);
+
+    settings::raw_option wrong;
+    wrong.text = "much";
+    wrong.from = {settings::source::file, "/etc/fd2/fd2.yaml", 7, 15};
+    b.with.options["pipe"]["capacity"] = wrong;
+    const auto got = b.open({"pipe"});
+    REQUIRE_FALSE(got);
+    CHECK(got.error().code == errc::config);
+    CHECK(got.error().message.find("/etc/fd2/fd2.yaml:7:15") != std::string::npos);
+    CHECK(got.error().message.find("options.pipe.capacity") != std::string::npos);
+}
+
+TEST_CASE("options reach the backend") {
+    bench b;
+    settings::raw_option size;
+    size.text = "128KiB";
+    size.guess = settings::scalar_guess::size;
+    b.with.options["pipe"]["capacity"] = size;
+    const auto got = b.open({"pipe"});
+    REQUIRE(got);
+    CHECK(got->opened->info().capacity_bytes == 128 * 1024);
+}
+
+TEST_CASE("a call that the contract forbids is named as a bug") {
+    bench b;
+    const auto got = b.open({"refuse-state", "pipe"});
+    REQUIRE(got);
+    CHECK(got->trail[0].why.message.find("bug") != std::string::npos);
+}
+
+TEST_CASE("a backend that lacks a required capability is passed over") {
+    bench b;
+    b.with.require = {settings::capability::tty};
+    const auto lacking = b.open({"pipe"}, false);
+    REQUIRE_FALSE(lacking);
+    REQUIRE(b.trail.size() == 1);
+    CHECK(b.trail[0].why.message == "does not meet `require`: lacks tty");
+
+    b.with.require = {settings::capability::reopenable, settings::capability::wake};
+    const auto got = b.open({"refuse-resource", "pipe"});
+    REQUIRE(got);
+    CHECK(got->opened->backend() == "pipe");
+    CHECK(b.heard.count("refuse-resource", "asked") == 0);
+}
+
+TEST_CASE("when all refuse, the child inherits, unless that is forbidden") {
+    bench b;
+    const auto inherits = b.open({"refuse-resource", "refuse-denied"});
+    REQUIRE(inherits);
+    CHECK_FALSE(inherits->opened);
+    CHECK(inherits->trail.size() == 2);
+
+    const auto forbidden = b.open({"refuse-resource", "refuse-denied"}, false);
+    REQUIRE_FALSE(forbidden);
+    CHECK(forbidden.error().message.find("refuse-resource: refused: open") != std::string::npos);
+    CHECK(forbidden.error().message.find("refuse-denied") != std::string::npos);
+}
