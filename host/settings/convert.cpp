@@ -34,11 +34,12 @@ std::optional<bool> bool_word(std::string_view text) noexcept {
     return std::nullopt;
 }
 
-/// Whether every YAML reader takes a plain scalar for text, and not for a number or a date.
+/// Whether every YAML reader takes a plain scalar for text, and not for a number, a date or one of
+/// the two signs that YAML 1.1 gives a meaning.
 bool reads_as_text(std::string_view text) noexcept {
     constexpr std::string_view first_of_numbers = "+-.0123456789";
     return !text.empty() && first_of_numbers.find(text.front()) == std::string_view::npos &&
-           !bool_word(text);
+           !bool_word(text) && text != "=" && text != "<<";
 }
 
 bool untyped(const scalar& from) noexcept {

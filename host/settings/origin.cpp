@@ -88,6 +88,9 @@ void report::add(diagnostic what) {
         whole.line = whole.column = 0;
         found_.push_back({level, std::move(whole), "", "too many mistakes, the rest is not shown",
                           "mend these first"});
+    } else if (what.level == severity::error) {
+        // Warnings may have used up the room: an error is never lost altogether.
+        found_.back().level = severity::error;
     }
 }
 

@@ -61,9 +61,8 @@ file_bytes read_file(const std::string& path) {
                 "is " + std::string(kind_of(about.st_mode)) + ", not a regular file",
                 "name a regular file, or none"};
     }
-    if (about.st_size > static_cast<off_t>(largest_file)) return too_large();
 
-    // The size is asked again by reading: the file may grow meanwhile, or be one of /proc's.
+    // The size is found by reading: st_size may be 0 (in /proc) or out of date.
     file_bytes out{outcome::read, {}, {}, {}};
     out.text.resize(largest_file + 1);
     std::size_t filled = 0;

@@ -6,8 +6,9 @@
 namespace fd2::settings {
 
 /// JSON Schema, draft 2020-12, for a configuration file; ends in a newline. Every file that load()
-/// accepts is valid by it. The converse holds but for what a schema cannot say: ranges of values
-/// with units, and which backends exist. Committed as config/fd2.schema.json.
+/// accepts is valid by it (but for backends' options that YAML 1.1 reads as dates). The converse
+/// holds but for what a schema cannot say: ranges of values with units, and which backends exist.
+/// Committed as config/fd2.schema.json.
 std::string json_schema();
 
 /// A configuration file with every key, its default and what it means. Committed as

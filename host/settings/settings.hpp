@@ -121,7 +121,7 @@ struct forward_settings {
 };
 
 struct log_settings {
-    std::optional<severity> console = severity::warning;  ///< none: off
+    std::optional<severity> console = severity::error;  ///< none: off
     std::string file;                                     ///< absolute; empty: off
     severity level = severity::info;                      ///< of the file and of syslog
     std::uint64_t max_size = 10 * 1024 * 1024;            ///< bytes
