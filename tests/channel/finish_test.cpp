@@ -88,15 +88,14 @@ TEST_CASE("a reader that was merely behind reports EOF, not a holder") {
 TEST_CASE("a flooding grandchild cannot prolong the drain, and the child's bytes are complete") {
     const auto v = each_variant();
     const int flooders = GENERATE(1, 8);
-    for (int round = 0; round < 5; ++round) {
+    for (int round = 0; round < 3; ++round) {
         INFO(v << ", " << flooders << " flooders, round " << round);
         recorder into;
-        std::atomic<std::uint64_t> theirs{0};
         into.keeps = true;
         const auto channel = started(v, into);
         fd2::unique_fd end = channel->take_child_end();
         // Records of one byte each: 'c' from the child, 'g' from the grandchildren.
-        constexpr int records = 20000;
+        constexpr int records = 5000;
         std::vector<std::unique_ptr<child>> holders;
         for (int i = 0; i < flooders; ++i) {
             holders.push_back(std::make_unique<child>(end.get(), [] {

@@ -230,7 +230,16 @@ TEST_CASE("a channel that ends or finishes meanwhile is not released, and ends b
         // Exactly one of the two gets the channel: an accepted finish is owed its on_end, a
         // released channel is nobody's to finish. Polled, one strand orders them.
         if (v.by == way::thread) {
-            std::thread finisher([&] { finish = channel->finish(mode); });
+            std::atomic<int> ready{0};
+            const auto meet = [&ready](int turns) {
+                for (++ready; ready < 2;) std::this_thread::yield();
+                for (int i = 0; i < turns; ++i) std::atomic_signal_fence(std::memory_order_seq_cst);
+            };
+            std::thread finisher([&] {
+                meet(round * 37 % 4000);
+                finish = channel->finish(mode);
+            });
+            meet(0);
             release = channel->release(carry);
             finisher.join();
         } else {

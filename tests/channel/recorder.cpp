@@ -8,9 +8,10 @@
 namespace channel_suite {
 
 fd2::nanoseconds_t hang() {
-    const char* scale = std::getenv("FD2_TEST_SCALE");
-    const long factor = scale != nullptr ? std::atol(scale) : 1;
-    return fd2::after(fd2::now(), (factor > 0 ? factor : 1) * 40 * fd2::second);
+    const char* given = std::getenv("FD2_TEST_SCALE");
+    const double scale = given != nullptr ? std::atof(given) : 1;
+    return fd2::after(fd2::now(), static_cast<fd2::nanoseconds_t>((scale > 0 ? scale : 1) * 40 *
+                                                                  double{fd2::second}));
 }
 
 fd2_sink recorder::sink() noexcept {
