@@ -286,7 +286,6 @@ void core::abandon(const stream_ptr& s) {
     s->paused = false;
     take_out(paused_, s);
     take_out(due_, s);
-    changed_.notify_all();
     if (!paused_.empty()) wake_for(0);  // the queue may have become low
 }
 

@@ -14,8 +14,8 @@
 namespace fd2::forward {
 namespace {
 
-// A terminal with one free cell reports room and takes no newline (which needs two); then asking
-// again at once would spin. Not a time that anything depends on.
+// Should an object report room again and again and then take nothing, asking at once would spin:
+// a guard against drivers, not seen with any object that the tests use.
 constexpr nanoseconds_t futile_pause = 20 * millisecond;
 constexpr unsigned futile_limit = 2;
 
@@ -56,8 +56,8 @@ void core::pump(guard& lock) {
 // Ends forwarding. Called without the turn taken.
 void core::fail(guard& lock, std::string_view operation, int error) {
     if (error == EPIPE) swallow_sigpipe();
-    if (failed_ != 0) return;
-    failed_ = error;
+    failed_ = error;  // the turn is one thread's, and nobody takes it after a failure
+
     queue_.clear();
     changed_.notify_all();
     wake_for(0);  // paused streams are released

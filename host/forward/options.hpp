@@ -11,8 +11,9 @@ namespace fd2::forward {
 
 /// How a child's bytes look on our own stderr.
 enum class mode : std::uint8_t {
-    raw,    ///< byte for byte, chunks as they come
-    lines,  ///< whole lines, each behind the prefix
+    raw,    ///< byte for byte, each chunk as it came in one write (PIPE_BUF is not regarded)
+    lines,  ///< whole lines, each behind the prefix; on a pipe, one of up to PIPE_BUF bytes (prefix
+            ///< included) goes out in one write, so that no other writer can cut it
     lossy,  ///< byte for byte, except that invalid UTF-8 becomes U+FFFD
     off,    ///< nothing is written; bytes are counted as offered and as nothing else
 };

@@ -165,6 +165,12 @@ def blocked_in_pipe_write(pid):
     return "pipe_write" in _read_proc(pid, "wchan")
 
 
+def blocked_in_write_to_stderr(pid):
+    """Whether the process sleeps in a write to its fd 2, whatever kind of object that is."""
+    call = _read_proc(pid, "syscall").split()
+    return call[:2] == ["1", "0x2"] or call[:2] == ["64", "0x2"]  # write on x86-64; on arm64
+
+
 def waits_for_child(pid):
     return "do_wait" in _read_proc(pid, "wchan")
 
@@ -329,8 +335,9 @@ class Case(unittest.TestCase):
         kept.pop("DISPLAY", None)
         # Without directories that cannot be searched: they turn "not found" into "not permitted".
         path = os.environ.get("PATH", "/usr/bin:/bin").split(":") + ["/usr/sbin", "/sbin"]
+        path = [f"{self.dir}/bin"] + [each for each in path if os.access(each, os.X_OK)]
         kept.update(
-            PATH=":".join([f"{self.dir}/bin"] + [each for each in path if os.access(each, os.X_OK)]),
+            PATH=":".join(path),
             HOME=f"{self.dir}/home", XDG_CONFIG_HOME=f"{self.dir}/config",
             LC_ALL="C", GIT_CONFIG_NOSYSTEM="1")
         if "FD2_PLUGIN_PATH" in os.environ:

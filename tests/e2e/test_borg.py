@@ -1,7 +1,7 @@
 """An unmodified borg whose remote prints more at teardown than a pipe holds.
 
-borg then waits for its remote shell and no longer reads that shell's stderr: the shell blocks in its
-write, for ever. With fd2 between them borg ends by itself.
+borg then waits for its remote shell and no longer reads that shell's stderr: the shell blocks in
+its write, for ever. With fd2 between them borg ends by itself.
 """
 
 from subprocess import DEVNULL
@@ -40,11 +40,12 @@ class Borg(harness.SshCase):
         return self.borg(shell, "create", f"{self.repository}::archive", self.path("data"))
 
     def test_without_fd2_borg_hangs(self):
-        """Not "takes long": borg waits for a child that waits for borg to read. Nobody will move."""
+        """Not "takes long": borg waits for a child that waits for borg to read."""
         self.env["BORG_RSH"] = "here"
         borg = self.spawn(self.words("create", f"{self.repository}::archive", self.path("data")),
                           stdout=DEVNULL, stderr=DEVNULL)
-        harness.until(lambda: self.deadlocked(borg.pid), "borg and its remote waiting for each other")
+        harness.until(lambda: self.deadlocked(borg.pid),
+                      "borg and its remote waiting for each other")
         self.assertIsNone(borg.poll())
         borg.kill()
         borg.wait()

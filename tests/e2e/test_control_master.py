@@ -25,7 +25,7 @@ class Holder(harness.SshCase):
         return int(checked.err.split(b"pid=")[1].split(b")")[0])
 
     def local_command_options(self):
-        """ssh runs a command of ours on this side after it has connected; it goes to the background."""
+        """After it has connected, ssh runs a command of ours, which goes to the background."""
         started = self.path("started")
         os.mkfifo(started)
         self.script("linger", f"sleep 3600 & echo $! >'{started}'\n")

@@ -6,7 +6,7 @@ import resource
 
 import harness
 
-# The dynamic loader needs descriptor 3 to load the first library; below that not even `true` starts.
+# The dynamic loader needs descriptor 3 to load a library; below that not even `true` starts.
 LEAST_FOR_THE_LOADER = 4
 # Where fd2 surely has all it wants.
 PLENTY = 64

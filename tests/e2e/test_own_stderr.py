@@ -252,7 +252,7 @@ class OwnStderr(harness.Case):
         # More than the forward buffer is on its way and nothing moves: as with an inherited
         # terminal, the pause reaches the child, which blocks.
         child = [pid for pid in harness.descendants(process.pid)]
-        harness.until(lambda: any(harness.blocked_in_pipe_write(pid) for pid in child),
+        harness.until(lambda: any(harness.blocked_in_write_to_stderr(pid) for pid in child),
                       "the child blocking in its write to stderr")
         os.write(master, CTRL_Q)
         self.assertCaptured(process, LARGE, report)
@@ -263,7 +263,7 @@ class OwnStderr(harness.Case):
         os.close(master)
 
     def test_ctrl_s_for_ever_costs_forwarded_bytes_only(self):
-        """No more than a pipe holds: the child can exit, and only the showing is left to wait for."""
+        """No more than a pipe holds: the child can exit, and only the showing is left."""
         master, slave = self.terminal()
         os.write(master, CTRL_S)
         stats = self.run_into(slave, 40 * 1000)

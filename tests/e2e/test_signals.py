@@ -99,7 +99,7 @@ class Signals(harness.Case):
         os.close(write_end)
 
     def test_rsyncs_sigusr1_ends_the_remote_shell_under_fd2(self):
-        """rsync sends SIGUSR1 to its remote shell when it fails; a dying wrapper would orphan it."""
+        """rsync sends SIGUSR1 to its shell when it fails; a dying wrapper would orphan ssh."""
         harness.needs_tool("rsync")
         os.mkfifo(self.path("up"))
         # A remote shell that never answers, so that rsync is certainly waiting for it.

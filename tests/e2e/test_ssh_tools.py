@@ -25,7 +25,7 @@ def checksums(root):
 
 
 def make_tree(root, seed=1):
-    """Files from empty to 3 MiB, names with blanks and non-ASCII letters, a link, an empty directory."""
+    """Empty to 3 MiB, names with blanks and other alphabets, a link, an empty directory."""
     rng = random.Random(seed)
     for name, size in (("empty", 0), ("small", 100), ("with blank", 5000), ("sub/ünïcödé", 70000),
                        ("sub/deep/large", 3 * 1024 * 1024)):

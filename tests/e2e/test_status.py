@@ -1,4 +1,4 @@
-"""The exit status of `fd2 run -- CMD` is that of CMD, as a parent sees it in the raw wait status."""
+"""`fd2 run -- CMD` ends as CMD does: its parent sees the same raw wait status."""
 
 import os
 import resource
@@ -114,8 +114,12 @@ class Status(harness.Case):
         self.assertEqual(process.stdout.read(), b"")
         # The child closes its stdin and lives on: the writer must get EPIPE.
         other = self.spawn(self.fd2_run("sh", "-c", "exec <&-; echo closed; read leash <$1", "sh",
-                                        self._fifo("leash")), stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
+                                        self._fifo("leash")),
+                           stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
         self.assertEqual(other.stdout.readline(), b"closed\n")
+        # fd2 gives its own copy up right after the spawn, which the child may outrun.
+        harness.until(lambda: os.readlink(f"/proc/{other.pid}/fd/0") == "/dev/null",
+                      "fd2 to give up its copy of stdin")
         with self.assertRaises(BrokenPipeError):
             os.write(other.stdin.fileno(), b"nobody reads this")
         with open(self.path("leash"), "w", encoding="utf-8") as leash:

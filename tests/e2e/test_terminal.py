@@ -1,7 +1,7 @@
 """Job control in a real terminal (tmux): Ctrl-Z, fg, Ctrl-C, and ssh's own ~^Z.
 
-The screen is read as a stream (tmux pipe-pane into a fifo), so each step waits for what the terminal
-shows, not for time to pass.
+The screen is read as a stream (tmux pipe-pane into a fifo), so each step waits for what the
+terminal shows, not for time to pass.
 """
 
 import os
@@ -45,7 +45,7 @@ class Terminal(harness.SshCase):
         self.tmux("send-keys", name)
 
     def expect(self, pattern):
-        """Reads on until the pattern has been shown; what comes after it waits for the next call."""
+        """Reads on until the pattern has been shown; what comes after it is for the next call."""
         compiled = re.compile(pattern.encode())
         while True:
             found = compiled.search(self.seen)
@@ -70,7 +70,8 @@ class Terminal(harness.SshCase):
         self.expect("status=130\r\n")
 
     def test_ctrl_z_stops_the_job_and_fg_goes_on(self):
-        self.run_in_shell("sh", "-c", "'echo u\"\"p >&2; read word; echo \"got $word\" >&2; exit 9'")
+        self.run_in_shell("sh", "-c",
+                          "'echo u\"\"p >&2; read word; echo \"got $word\" >&2; exit 9'")
         self.expect("up\r\n")
         self.key("C-z")
         self.expect("Stopped")

@@ -50,8 +50,9 @@ opened open_writer(int fd) {
         return out;
     }
     // The re-open would turn a read end into a write end; a plain write would have said EBADF.
+    // (O_PATH descriptors count as read-only here.)
     const int flags = ::fcntl(fd, F_GETFL);
-    if (flags < 0 || (flags & O_PATH) != 0 || (flags & O_ACCMODE) == O_RDONLY) {
+    if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) {
         out.error = EBADF;
         return out;
     }

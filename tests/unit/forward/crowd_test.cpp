@@ -1,4 +1,6 @@
 // Many streams, many threads, one stderr.
+#include <sched.h>
+
 #include <atomic>
 #include <map>
 #include <thread>
@@ -13,6 +15,13 @@ namespace {
 std::string record(int stream, int number) {
     return std::to_string(stream) + ":" + std::to_string(number) + ":" +
            std::string(static_cast<std::size_t>((number * 37 + stream) % 90), 'x') + "\n";
+}
+
+/// Passes from 0 to 15 µs, differently each time, to hit another thread's write at every stage.
+void spin(int n) {
+    const nanoseconds_t until = now() + (n * 7919) % 15000;
+    while (now() < until) {
+    }
 }
 
 }  // namespace
@@ -122,6 +131,68 @@ TEST_CASE("streams come, pause, are abandoned and go, from many threads at once"
     CHECK(wrong.load() == 0);
 }
 
+TEST_CASE("a chunk that is written in part is completed before anybody else's comes") {
+    const ends p = make_pipe();
+    // A large pipe and chunk make the first write long enough for somebody to speak meanwhile.
+    const std::size_t size = std::size_t{1} << 20;
+    REQUIRE(fcntl(p.ours.get(), F_SETPIPE_SZ, static_cast<int>(size)) > 0);
+    forwarder f(p.ours.get(), {});
+    const auto s = f.open({});
+    const std::string before(size / 4, '.');  // leaves the pipe room for a part only
+    const std::string chunk(size, 'a');
+    constexpr int rounds = 100;
+    std::atomic<int> round{0};
+    std::atomic<int> spoken{0};
+    std::thread speaker([&] {
+        for (int n = 1; n <= rounds; ++n) {
+            while (round.load() != n) sched_yield();
+            spin(n);
+            f.note("note\n");
+            spoken.store(n);
+        }
+    });
+    int cut = 0;
+    for (int n = 1; n <= rounds; ++n) {
+        if (write(p.ours.get(), before.data(), before.size()) !=
+            static_cast<ssize_t>(before.size()))
+            ++cut;
+        round.store(n);
+        give(*s, chunk);
+        while (spoken.load() != n) sched_yield();
+        const std::string got = read_exactly(p.theirs.get(), before.size() + size + 5);
+        if (got != before + chunk + "note\n" && got != before + "note\n" + chunk) ++cut;
+    }
+    speaker.join();
+    CHECK(cut == 0);
+    CHECK(s->look().forwarded == rounds * chunk.size());
+}
+
+TEST_CASE("abandoning while a chunk is being written counts every byte once") {
+    const ends p = make_pipe();
+    forwarder f(p.ours.get(), with(when_blocked::automatic, 1 << 20, hang));
+    const std::string chunk = pattern(60000);
+    int wrong = 0;
+    for (int n = 0; n < 300; ++n) {
+        read_now(p.theirs.get());
+        const auto s = f.open({});
+        std::atomic<bool> ready{false};
+        std::atomic<bool> go{false};
+        std::thread other([&] {
+            ready.store(true);
+            while (!go.load()) sched_yield();
+            spin(n);
+            s->abandon();
+        });
+        while (!ready.load()) sched_yield();
+        go.store(true);
+        give(*s, chunk);
+        other.join();
+        const counters c = s->look();
+        if (!adds_up(*s) || c.queued != 0 || c.offered != chunk.size()) ++wrong;
+    }
+    CHECK(wrong == 0);
+}
+
 TEST_CASE("a stream may be destroyed from within its own callback") {
     const ends p = make_pipe();
     fill(p.ours.get());
@@ -148,11 +219,13 @@ TEST_CASE("destroying a stream waits for its callback that is running") {
         told();
         poll(nullptr, 0, 50);  // gives a destructor that does not wait the time to show it
         early.store(destroyed.load());
+        told();
     });
     REQUIRE(give(*s, "x") == verdict::full);
     read_now(p.theirs.get());
     REQUIRE(inside.wait(1));
     s.reset();
     destroyed.store(true);
+    REQUIRE(inside.wait(2));
     CHECK_FALSE(early.load());
 }

@@ -200,6 +200,20 @@ TEST_CASE("without a thread the offering thread waits up to the limit, then drop
           }) == 0);
 }
 
+TEST_CASE("what is queued when the forwarder ends goes out if it can go out at once") {
+    const ends p = make_pipe();
+    const std::string before = fill(p.ours.get());
+    CHECK(in_child([&] {
+              if (!refuse_threads()) return 1;  // so that nobody but the destructor can write it
+              {
+                  forwarder f(p.ours.get(), {});
+                  if (!f.note("goodbye\n")) return 2;
+                  if (read_now(p.theirs.get()) != before) return 3;
+              }
+              return read_now(p.theirs.get()) == "goodbye\n" ? 0 : 4;
+          }) == 0);
+}
+
 TEST_CASE("without a thread a reader that is only slow loses nothing") {
     const ends p = make_pipe();
     const std::string before = fill(p.ours.get());

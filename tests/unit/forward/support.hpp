@@ -203,7 +203,7 @@ inline verdict give(stream& to, std::string_view text) {
 
 inline bool adds_up(const stream& of) {
     const counters c = of.look();
-    return c.offered == c.forwarded + c.dropped + c.queued;
+    return c.offered == c.forwarded + c.dropped + c.queued && c.queued <= c.offered;
 }
 
 /// Bytes whose order shows: no two places of the first 16 MiB look alike for long.

@@ -161,6 +161,12 @@ TEST_CASE("the queue's bound on bytes holds as well, and one huge event is just 
     say(*log, severity::error, std::string(63 << 10, 'x'));
     REQUIRE(log->flush(soon()));
     CHECK(tty.count("xxxx") == 1);
+    hold_thread(*log, tty);
+    for (int i = 0; i < 10; ++i) say(*log, severity::error, std::string(10 << 10, 'y'));
+    CHECK(log->stats().events_dropped == 5);  // the huge one, and four of these
+    tty.let_go();
+    REQUIRE(log->flush(soon()));
+    CHECK(tty.count("yyyy") == 6);
 }
 
 TEST_CASE("the log thread is named, takes no signal, and is gone with the service") {

@@ -169,7 +169,6 @@ TEST_CASE("two services with one file share it and its rotation without losing a
     options.max_size = 3000;
     options.keep = 10'000;
     options.queue_records = 10'000;
-    options.flush = 60 * fd2::second;
     constexpr int each = 1500;
     {
         const auto one = open_log(options), other = open_log(options);
@@ -214,9 +213,12 @@ TEST_CASE("a renamed file is written on until it is reopened") {
     say(*log, severity::info, "four");
     REQUIRE(log->flush(soon()));
     const auto moved = records(dir / "moved");
+    REQUIRE(moved.size() >= 2);
     CHECK(moved[0]["message"] == "one");
     CHECK(moved[1]["message"] == "two");
-    CHECK(records(options.file).back()["message"] == "four");
+    const auto fresh = records(options.file);
+    REQUIRE_FALSE(fresh.empty());
+    CHECK(fresh.back()["message"] == "four");
     CHECK(tty.count("it was renamed") == 1);
     CHECK(tty.count("") == 1);  // once, and nothing else
 }
@@ -233,7 +235,9 @@ TEST_CASE("a file with a successor is left for it") {
     say(*log, severity::info, "two");
     REQUIRE(log->flush(soon()));
     CHECK(records(dir / "log.1").size() == 1);
-    CHECK(records(options.file).back()["message"] == "two");
+    const auto got = records(options.file);
+    REQUIRE(got.size() == 1);
+    CHECK(got[0]["message"] == "two");
 }
 
 TEST_CASE("a deleted file is made again, and the console says so once") {
@@ -247,7 +251,9 @@ TEST_CASE("a deleted file is made again, and the console says so once") {
         std::filesystem::remove(options.file);
         say(*log, severity::info, text);
         REQUIRE(log->flush(soon()));
-        CHECK(records(options.file)[0]["message"] == text);
+        const auto got = records(options.file);
+        REQUIRE_FALSE(got.empty());
+        CHECK(got[0]["message"] == text);
     }
     CHECK(tty.count("it was deleted and is made again") == 1);
     CHECK(tty.lines().size() == 1);

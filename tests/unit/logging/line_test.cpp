@@ -106,11 +106,13 @@ TEST_CASE("a line's record says whose it is, when, and whether it is whole") {
         line.backend = "socketpair";  // handed over
         line.continued = true;
         line.partial = true;
+        CHECK(sink->offer(line) == verdict::room);
+        line.seq = 4;
         line.time_ns -= 100 * fd2::second;  // the wall clock was set back
         CHECK(sink->offer(line) == verdict::room);
     }
     const auto got = records(options.file);
-    REQUIRE(got.size() == 3);
+    REQUIRE(got.size() == 4);
     CHECK(got[0] == json({{"time", "2024-02-29T23:59:59.123456Z"},
                           {"kind", "line"},
                           {"channel", 5},
@@ -121,7 +123,9 @@ TEST_CASE("a line's record says whose it is, when, and whether it is whole") {
     CHECK(got[1]["time"] == "2024-02-29T23:59:59.123461Z");
     CHECK(got[1]["text"] == "");
     CHECK(got[1]["backend"] == "pipe");
-    CHECK(got[2]["time"] == "2024-02-29T23:58:19.123461Z");
+    CHECK(got[2]["time"] == got[1]["time"]);
+    CHECK(got[3]["time"] == "2024-02-29T23:58:19.123461Z");
+    CHECK(got[3]["seq"] == 4);
     CHECK(got[2]["backend"] == "socketpair");
     CHECK(got[2]["partial"] == true);
     CHECK(got[2]["continued"] == true);

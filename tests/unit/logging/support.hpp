@@ -121,6 +121,8 @@ class console {
 };
 
 inline std::unique_ptr<log_service> open_log(log_options options) {
+    // On a loaded machine the ordinary bound on the last flush must not decide a test.
+    if (options.flush == log_options{}.flush) options.flush = 60 * fd2::second;
     auto opened = log_service::open(std::move(options));
     INFO((opened ? std::string() : opened.error().message));
     REQUIRE(opened);

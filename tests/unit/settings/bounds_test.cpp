@@ -97,7 +97,7 @@ TEST_CASE("ten thousand levels of nesting do not reach the end of the stack") {
     }
 }
 
-TEST_CASE("a file of 100 MB is refused unread") {
+TEST_CASE("a file of 100 MB is refused after its first 64 KiB") {
     const test::directory home;
     const std::string file = home.write("huge.yaml", "transport: sync\n");
     REQUIRE(::truncate(file.c_str(), 100'000'000) == 0);

@@ -121,6 +121,13 @@ TEST_CASE("a hopeless file is cut short") {
           "f: error: too many mistakes, the rest is not shown; mend these first");
 }
 
+TEST_CASE("an error after too many warnings is still an error") {
+    std::vector<std::string> variables;
+    for (int i = 0; i < 200; ++i) variables.push_back("FD2_FRUIT_" + std::to_string(i) + "=1");
+    CHECK(test::load(variables).ok());
+    CHECK_FALSE(test::load(variables, {{"surface", "x", "--surface"}}).ok());
+}
+
 TEST_CASE("text is spelled so that YAML reads it back") {
     CHECK(yaml_text("pipe") == "pipe");
     CHECK(yaml_text("/usr/lib") == "/usr/lib");
