@@ -23,7 +23,8 @@ fd2_missing_packages() {
         read -r -d '' -a words <<<"${!name}" || true
         wanted+=("${words[@]}")
     done
-    installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null || true)
+    installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null) ||
+        true # it complains about those that are not there
     for name in "${wanted[@]}"; do
         grep -qxF "installed $name" <<<"$installed" || echo "$name"
     done | sort -u

@@ -88,7 +88,7 @@ class PrivateSshd:
         if self._logger is not None:
             try:
                 self._logger.wait(timeout=5)
-            except subprocess.TimeoutExpired:  # somebody's connection is still up, and holds the log
+            except subprocess.TimeoutExpired:  # somebody's connection still holds the log
                 self._logger.kill()
                 self._logger.wait()
             self._logger = None
@@ -105,7 +105,8 @@ class PrivateSshd:
         keygen = _tool("ssh-keygen")
         for key in ("host_key", "user_key"):
             subprocess.run(
-                [keygen, "-q", "-t", "ed25519", "-N", "", "-C", f"fd2 {key}", "-f", self._path(key)],
+                [keygen, "-q", "-t", "ed25519", "-N", "", "-C", f"fd2 {key}",
+                 "-f", self._path(key)],
                 check=True, stdin=subprocess.DEVNULL)
         shutil.copy(self._path("user_key.pub"), self._path("authorized_keys"))
         self._account = account.pw_name
@@ -133,7 +134,7 @@ class PrivateSshd:
         raise Unavailable("sshd does not start: " + said.decode(errors="replace").strip())
 
     def _collect_log(self, said):
-        """From now on `cat` carries sshd's log to a file: nobody has to read it for sshd to go on."""
+        """From now on `cat` carries sshd's log to a file, so that sshd never waits for us."""
         with open(self.log, "wb") as log:
             log.write(said)
             log.flush()

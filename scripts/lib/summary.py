@@ -3,9 +3,9 @@
 
     summary.py [--brief] [--checks PASSED FAILED] FILE...
 
-For each group of tests (the part of the name before the colon) one line; then each failure, and each
-skip with its reason; last, alone on its line, `N passed, N failed, N skipped`. --brief prints the
-last line only; --checks adds checks that are no CTest tests to it. Exit status 1 when anything
+For each group of tests (the part of the name before the colon) one line; then each failure, and
+each skip with its reason; last, alone on its line, `N passed, N failed, N skipped`. --brief prints
+the last line only; --checks adds checks that are no CTest tests to it. Exit status 1 when anything
 failed or nothing ran.
 """
 
