@@ -1,0 +1,1 @@
+"""What bench/run is made of: one module a kind of measurement, and three that present them."""
