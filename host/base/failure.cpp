@@ -7,16 +7,26 @@ namespace fd2 {
 
 std::string_view name_of(errc code) noexcept {
     switch (code) {
-        case errc::ok: return "ok";
-        case errc::unsupported: return "unsupported";
-        case errc::resource: return "resource";
-        case errc::denied: return "denied";
-        case errc::timedout: return "timedout";
-        case errc::config: return "config";
-        case errc::invalid: return "invalid";
-        case errc::state: return "state";
-        case errc::would_deadlock: return "would-deadlock";
-        case errc::internal: return "internal";
+        case errc::ok:
+            return "ok";
+        case errc::unsupported:
+            return "unsupported";
+        case errc::resource:
+            return "resource";
+        case errc::denied:
+            return "denied";
+        case errc::timedout:
+            return "timedout";
+        case errc::config:
+            return "config";
+        case errc::invalid:
+            return "invalid";
+        case errc::state:
+            return "state";
+        case errc::would_deadlock:
+            return "would-deadlock";
+        case errc::internal:
+            return "internal";
     }
     return "unknown";
 }
@@ -28,25 +38,31 @@ std::string errno_name(int sys_errno) {
 
 errc classify(int sys_errno) noexcept {
     switch (sys_errno) {
-        case 0: return errc::ok;
+        case 0:
+            return errc::ok;
         case ENOSYS:
         case EAFNOSUPPORT:
         case EPROTONOSUPPORT:
         case EOPNOTSUPP:
         case ESOCKTNOSUPPORT:
         case ENETUNREACH:
-        case ENETDOWN: return errc::unsupported;
+        case ENETDOWN:
+            return errc::unsupported;
         case EMFILE:
         case ENFILE:
         case ENOMEM:
         case EAGAIN:
         case ENOBUFS:
         case EADDRNOTAVAIL:
-        case EADDRINUSE: return errc::resource;
+        case EADDRINUSE:
+            return errc::resource;
         case EPERM:
-        case EACCES: return errc::denied;
-        case ETIMEDOUT: return errc::timedout;
-        default: return errc::internal;
+        case EACCES:
+            return errc::denied;
+        case ETIMEDOUT:
+            return errc::timedout;
+        default:
+            return errc::internal;
     }
 }
 

@@ -13,10 +13,10 @@ enum class severity : std::uint8_t { trace, debug, info, warning, error };
 /// One thing that happened. The views live for the call only.
 struct event {
     severity level = severity::info;
-    std::string_view message;      ///< one line, no newline
+    std::string_view message;       ///< one line, no newline
     std::string_view backend = {};  ///< the backend's id, or empty
-    std::uint64_t channel = 0;     ///< the channel's number within the host, 0 for none
-    pid_t pid = 0;                 ///< the child, 0 for none
+    std::uint64_t channel = 0;      ///< the channel's number within the host, 0 for none
+    pid_t pid = 0;                  ///< the child, 0 for none
 };
 
 /// Receives events. `on_event` may be called from any thread, a drain's included: it must neither

@@ -122,10 +122,10 @@ struct forward_settings {
 
 struct log_settings {
     std::optional<severity> console = severity::error;  ///< none: off
-    std::string file;                                     ///< absolute; empty: off
-    severity level = severity::info;                      ///< of the file and of syslog
-    std::uint64_t max_size = 10 * 1024 * 1024;            ///< bytes
-    std::uint64_t keep = 5;                               ///< rotated files
+    std::string file;                                   ///< absolute; empty: off
+    severity level = severity::info;                    ///< of the file and of syslog
+    std::uint64_t max_size = 10 * 1024 * 1024;          ///< bytes
+    std::uint64_t keep = 5;                             ///< rotated files
     bool syslog = false;
     bool lines = false;
     log_full_policy when_full = log_full_policy::pause;
