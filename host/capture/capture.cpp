@@ -58,9 +58,10 @@ bool capture::deliver(const std::uint8_t* data, std::size_t size) noexcept {
     const std::int64_t time = wall_clock();
     bool full = false;
     std::uint64_t dropped = 0;
-    for (auto& [consumer, lines] : consumers_) {
-        lines.feed(text, time, [&](const line_view& line) { dropped += !consumer->offer(line); });
-        full |= consumer->chunk_done();
+    for (auto& each : consumers_) {
+        line_consumer& to = *each.consumer;
+        each.lines.feed(text, time, [&](const line_view& line) { dropped += !to.offer(line); });
+        full |= to.chunk_done();
     }
     if (dropped != 0) {
         const std::lock_guard lock(mutex_);
@@ -73,9 +74,10 @@ void capture::finish(end_kind end, int end_errno) noexcept {
     const std::lock_guard consumers(consumers_mutex_);
     const std::int64_t time = wall_clock();
     std::uint64_t dropped = 0;
-    for (auto& [consumer, lines] : consumers_) {
-        lines.end(time, [&](const line_view& line) { dropped += !consumer->offer(line); });
-        consumer->ended();
+    for (auto& each : consumers_) {
+        line_consumer& to = *each.consumer;
+        each.lines.end(time, [&](const line_view& line) { dropped += !to.offer(line); });
+        to.ended();
     }
     consumers_.clear();
     const std::lock_guard lock(mutex_);

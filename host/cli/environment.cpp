@@ -20,7 +20,8 @@ std::vector<std::string> built_in_directories() {
         const std::size_t file = path.rfind('/');
         const std::size_t bin =
             file == 0 || file == path.npos ? path.npos : path.rfind('/', file - 1);
-        if (bin != path.npos) out.push_back(path.substr(0, bin) + "/" FD2_BACKEND_DIR_RELATIVE);
+        if (bin != path.npos)
+            out.push_back(path.substr(0, bin).append("/" FD2_BACKEND_DIR_RELATIVE));
     }
     if (out.empty() || out.front() != FD2_BACKEND_DIR) out.emplace_back(FD2_BACKEND_DIR);
     return out;
@@ -29,7 +30,9 @@ std::vector<std::string> built_in_directories() {
 std::string absolute(const std::string& path) {
     if (path.starts_with('/')) return path;
     char here[PATH_MAX];
-    return ::getcwd(here, sizeof(here)) ? std::string(here) + "/" + path : path;
+    if (!::getcwd(here, sizeof(here))) return path;
+    std::string out = here;
+    return out.append("/").append(path);
 }
 
 std::vector<std::string> backends_in(const std::vector<settings::plugin_directory>& path) {

@@ -8,12 +8,14 @@
 namespace {
 
 thread_local bool this_thread_fails = false;
+thread_local int this_thread_still_gets = 0;  // before it fails
 std::atomic<bool> others_fail{false};
 thread_local bool exempt = false;
 std::atomic<std::uint64_t> failures{0};
 
 void* allocate(std::size_t size) noexcept {
-    if (this_thread_fails || (others_fail.load(std::memory_order_relaxed) && !exempt)) {
+    const bool fails = this_thread_fails && this_thread_still_gets-- <= 0;
+    if (fails || (others_fail.load(std::memory_order_relaxed) && !exempt)) {
         ++failures;
         return nullptr;
     }
@@ -58,6 +60,7 @@ using namespace logging_test;
 using fd2::severity;
 
 TEST_CASE("without memory a log call drops, counts and returns") {
+    const auto got_before = GENERATE(0, 1);
     const scratch dir;
     console tty;
     log_options options;
@@ -73,8 +76,13 @@ TEST_CASE("without memory a log call drops, counts and returns") {
         line.text = "a line";
         failures = 0;
         this_thread_fails = true;
-        for (int i = 0; i < 5; ++i) log->on_event({severity::error, "no memory"});
+        for (int i = 0; i < 5; ++i) {
+            this_thread_still_gets = got_before;
+            log->on_event({severity::error, "no memory"});
+        }
+        this_thread_still_gets = got_before;
         const verdict said = sink->offer(line);
+        this_thread_still_gets = 0;
         this_thread_fails = false;
         failed = failures;
         CHECK(said == verdict::room);
