@@ -23,18 +23,31 @@ CHILD = os.environ.get("FD2_E2E_LOSS_CHILD", "")
 
 
 class Loss(harness.Case):
-    def test_an_idle_grandchild_holds_the_stderr(self):
-        self.sweep("idle", lambda run: [])
+    def test_an_idle_grandchild_holds_a_pipe(self):
+        self.idle("pipe")
 
-    def test_a_flooding_grandchild_holds_the_stderr(self):
+    def test_an_idle_grandchild_holds_a_socketpair(self):
+        self.idle("socketpair")
+
+    def test_a_flooding_grandchild_holds_a_pipe(self):
+        self.flood("pipe")
+
+    def test_a_flooding_grandchild_holds_a_socketpair(self):
+        self.flood("socketpair")
+
+    def idle(self, backend):
+        self.sweep(backend, "idle", lambda run: [])
+
+    def flood(self, backend):
         short = self.config(SHORT_LINGER)
-        self.sweep("flood", lambda run: [] if run < FLOODS_AT_DEFAULT_LINGER else short)
+        self.sweep(backend, "flood", lambda run: [] if run < FLOODS_AT_DEFAULT_LINGER else short)
 
-    def sweep(self, mode, options):
+    def sweep(self, backend, mode, options):
         written = 0
         ends = {}
         with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-            runs = [pool.submit(self.one, mode, SEED + run, options(run)) for run in range(RUNS)]
+            runs = [pool.submit(self.one, mode, SEED + run, ["--backend", backend, *options(run)])
+                    for run in range(RUNS)]
             try:
                 for run in concurrent.futures.as_completed(runs):
                     size, end = run.result()
@@ -44,7 +57,7 @@ class Loss(harness.Case):
                 pool.shutdown(wait=False, cancel_futures=True)
                 harness.kill_descendants()  # what hangs keeps its worker, and the pool waits for it
                 raise
-        print(f"{mode}: {RUNS} runs from seed {SEED}, {written} bytes of the children, "
+        print(f"{backend}, {mode}: {RUNS} runs from seed {SEED}, {written} bytes of the children, "
               f"none lost; ends {ends}")
         self.assertEqual(set(ends), {"writers-remain"})
 
