@@ -53,9 +53,8 @@ class live_reader {
         } else {
             bench::pin(cpu);
         }
-        while (!queue_->finished()) {
-            if (const auto line = queue_->wait(never)) bytes_ += line->text.size();
-        }
+        capture::line line;
+        while (queue_->wait(line, never)) bytes_ += line.text.size();
     }
 
     std::shared_ptr<capture::subscriber> queue_ = std::make_shared<capture::subscriber>();

@@ -20,6 +20,11 @@ constexpr std::uint32_t skip = UINT32_MAX;
 constexpr std::size_t alignment = 8;
 constexpr std::size_t minimum = 4096;
 
+// One writer: a plain load and store, atomic only so that others may look.
+void count(std::atomic<std::uint64_t>& counter) noexcept {
+    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
 constexpr std::size_t padded(std::size_t size) {
     return (size + alignment - 1) / alignment * alignment;
 }
@@ -35,7 +40,7 @@ bool subscriber::offer(const line_view& line) noexcept {
     if (writing_ + skipped + need - read_seen_ > capacity_) {
         read_seen_ = read_.load(std::memory_order_acquire);
         if (writing_ + skipped + need - read_seen_ > capacity_) {
-            dropped_.fetch_add(1, std::memory_order_relaxed);
+            count(dropped_);
             return false;
         }
     }
@@ -54,7 +59,7 @@ bool subscriber::offer(const line_view& line) noexcept {
     if (!line.head.empty()) std::memcpy(to, line.head.data(), line.head.size());
     if (!line.rest.empty()) std::memcpy(to + line.head.size(), line.rest.data(), line.rest.size());
     writing_ += need;
-    sent_.fetch_add(1, std::memory_order_relaxed);
+    count(sent_);
     return true;
 }
 
@@ -77,8 +82,17 @@ void subscriber::ended() noexcept {
 }
 
 std::optional<line> subscriber::poll() {
-    std::uint64_t position = read_.load(std::memory_order_relaxed);
-    if (position == written_.load(std::memory_order_acquire)) return std::nullopt;
+    line out;
+    if (!poll(out)) return std::nullopt;
+    return out;
+}
+
+bool subscriber::poll(line& out) {
+    if (reading_ == written_seen_) {
+        written_seen_ = written_.load(std::memory_order_acquire);
+        if (reading_ == written_seen_) return false;
+    }
+    std::uint64_t position = reading_;
     std::size_t at = static_cast<std::size_t>(position % capacity_);
     std::uint32_t size = 0;
     std::memcpy(&size, ring_.get() + at, sizeof(size));
@@ -88,26 +102,37 @@ std::optional<line> subscriber::poll() {
     }
     record head;
     std::memcpy(&head, ring_.get() + at, sizeof(head));
-    line out;
     out.text.assign(reinterpret_cast<const char*>(ring_.get() + at + sizeof(head)), head.size);
     out.number = head.number;
     out.time = head.time;
     out.continued = (head.flags & 1u) != 0;
     out.continues = (head.flags & 2u) != 0;
     out.unterminated = (head.flags & 4u) != 0;
-    read_.store(position + sizeof(head) + padded(head.size), std::memory_order_release);
-    return out;
+    reading_ = position + sizeof(head) + padded(head.size);
+    // Room is given back when all is read, and in steps large enough to be worth the producer's
+    // look.
+    if (reading_ == written_seen_ ||
+        reading_ - read_.load(std::memory_order_relaxed) >= capacity_ / 8) {
+        read_.store(reading_, std::memory_order_release);
+    }
+    return true;
 }
 
 std::optional<line> subscriber::wait(nanoseconds_t deadline) {
-    if (auto found = poll()) return found;
+    line out;
+    if (!wait(out, deadline)) return std::nullopt;
+    return out;
+}
+
+bool subscriber::wait(line& out, nanoseconds_t deadline) {
+    if (poll(out)) return true;
     std::unique_lock lock(mutex_);
     waiting_.store(true, std::memory_order_seq_cst);
-    std::optional<line> found;
+    bool found = false;
     for (;;) {
         const bool over = ended_.load(std::memory_order_seq_cst);
-        if (written_.load(std::memory_order_seq_cst) != read_.load(std::memory_order_relaxed)) {
-            found = poll();
+        if (written_.load(std::memory_order_seq_cst) != reading_) {
+            found = poll(out);
             break;
         }
         if (over) break;
@@ -117,7 +142,7 @@ std::optional<line> subscriber::wait(nanoseconds_t deadline) {
             // steady_clock is CLOCK_MONOTONIC, so the deadline is one of its points.
             const std::chrono::steady_clock::time_point until{std::chrono::nanoseconds(deadline)};
             if (arrived_.wait_until(lock, until) == std::cv_status::timeout) {
-                found = poll();
+                found = poll(out);
                 break;
             }
         }
@@ -128,7 +153,7 @@ std::optional<line> subscriber::wait(nanoseconds_t deadline) {
 
 bool subscriber::finished() const noexcept {
     return ended_.load(std::memory_order_acquire) &&
-           written_.load(std::memory_order_acquire) == read_.load(std::memory_order_relaxed);
+           written_.load(std::memory_order_acquire) == reading_;
 }
 
 }  // namespace fd2::capture

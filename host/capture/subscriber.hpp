@@ -54,8 +54,12 @@ class subscriber final : public line_consumer {
     /// The oldest line, or nothing. [consumer]
     std::optional<line> poll();
 
+    /// The same into `out`, whose memory is used again. False: none is there. [consumer]
+    bool poll(line& out);
+
     /// As `poll`, but waits for a line, the end, or `deadline`. [consumer]
     std::optional<line> wait(nanoseconds_t deadline);
+    bool wait(line& out, nanoseconds_t deadline);
 
     /// True when no line is left and none will come. [consumer]
     bool finished() const noexcept;
@@ -73,13 +77,17 @@ class subscriber final : public line_consumer {
     const std::size_t capacity_;
     std::unique_ptr<std::uint8_t[]> ring_;
     // Positions in an endless stream of records; the ring holds [read_, written_).
+    // Each side publishes its position now and then and keeps what it saw of the other's: a line
+    // must not cost a cache line's way between two processors.
     alignas(64) std::atomic<std::uint64_t> written_{0};
     std::uint64_t writing_ = 0;    // of the producer: includes what chunk_done has not published
     std::uint64_t read_seen_ = 0;  // of the producer: a lower bound of read_
-    alignas(64) std::atomic<std::uint64_t> read_{0};
-    alignas(64) std::atomic<std::uint64_t> sent_{0};
+    std::atomic<std::uint64_t> sent_{0};
     std::atomic<std::uint64_t> dropped_{0};
-    std::atomic<bool> ended_{false};
+    alignas(64) std::atomic<std::uint64_t> read_{0};
+    std::uint64_t reading_ = 0;       // of the consumer: what it has not published yet included
+    std::uint64_t written_seen_ = 0;  // of the consumer: a lower bound of written_
+    alignas(64) std::atomic<bool> ended_{false};
     std::atomic<bool> waiting_{false};
     std::mutex mutex_;
     std::condition_variable arrived_;

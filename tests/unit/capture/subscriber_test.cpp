@@ -33,10 +33,12 @@ line_view view(const std::string& head, const std::string& rest, std::uint64_t n
 }
 
 std::string text_of(std::uint64_t number) {
-    std::mt19937_64 random(number);
-    const std::size_t size = random() % (random() % 50 == 0 ? 1500 : 120);
-    std::string text(size, '\0');
-    for (auto& c : text) c = static_cast<char>(random());
+    // Cheap, for it is made often: the number decides the length and, spread out, every byte.
+    const std::uint64_t mixed = number * 0x9e3779b97f4a7c15u;
+    std::string text((mixed >> 40) % ((mixed >> 20) % 50 == 0 ? 1500 : 120), '\0');
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        text[i] = static_cast<char>((mixed >> (i % 56)) + i);
+    }
     return text;
 }
 
@@ -112,7 +114,7 @@ TEST_CASE("lines of a chunk appear together, when the chunk is done") {
     CHECK(queue.finished());
 }
 
-TEST_CASE("a full queue drops the new line, keeps the old ones and recovers") {
+TEST_CASE("a full queue drops the new line, keeps the old ones, and recovers as it is read") {
     subscriber queue(4096);
     const std::string text(100, 'x');
     std::uint64_t number = 0;
@@ -122,7 +124,8 @@ TEST_CASE("a full queue drops the new line, keeps the old ones and recovers") {
     CHECK(number - 1 >= 4096 / (100 + 32));
     queue.chunk_done();
     CHECK(queue.poll()->number == 1);
-    CHECK(queue.poll()->number == 2);
+    // Room comes back in steps, of an eighth at most.
+    for (std::uint64_t read = 2; read <= 5; ++read) CHECK(queue.poll()->number == read);
     CHECK(queue.offer(view(text, "", 1000)));
     const std::string too_long(5000, 'x');
     CHECK_FALSE(queue.offer(view(too_long, "", 1001)));
