@@ -23,6 +23,10 @@ namespace fd2::cli {
 
 namespace {
 
+// One channel, one drain: its thread may wait for our stderr for as long as a reader that keeps up
+// needs to take a chunk.
+constexpr nanoseconds_t forward_patience = 1 * millisecond;
+
 // How long --explain may look for who holds a stderr.
 constexpr nanoseconds_t search_time = 1 * second;
 
@@ -94,6 +98,7 @@ forward::options forward_options(const settings::forward_settings& with, bool no
     out.buffer = static_cast<std::size_t>(with.buffer);
     out.stall = with.stall;
     out.prefix = with.prefix;
+    out.patience = forward_patience;
     return out;
 }
 

@@ -1,5 +1,7 @@
 #include "forward/core.hpp"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <new>
@@ -116,7 +118,7 @@ bool core::deliver(guard& lock, piece bytes) {
         const std::uint32_t epoch = bytes.owner ? bytes.owner->epoch : 0;
         writing_ = true;
         lock.unlock();
-        const sent done = write_now(bytes);
+        const sent done = write_patiently(bytes);
         lock.lock();
         writing_ = false;
         changed_.notify_all();
@@ -154,6 +156,29 @@ sent core::write_now(const piece& bytes) {
         total.bytes += one.bytes;
         total.error = one.error;
         if (one.bytes < size) break;
+    }
+    return total;
+}
+
+// As write_now, but waits for room for a moment (options::patience).
+sent core::write_patiently(const piece& bytes) {
+    sent total = write_now(bytes);
+    if (options_.patience == 0 || way_->wait_fd() < 0) return total;
+    nanoseconds_t limit = 0;
+    while (total.bytes < bytes.size && (total.error == 0 || total.error == EAGAIN)) {
+        const nanoseconds_t present = now();
+        if (limit == 0) limit = after(present, options_.patience);
+        if (present >= limit) break;
+        pollfd room{way_->wait_fd(), POLLOUT, 0};
+        if (::poll(&room, 1, poll_timeout(limit, present)) <= 0) break;
+        if ((room.revents & POLLOUT) == 0) break;  // an error: found out by who writes next
+        piece rest = bytes;
+        rest.data += total.bytes;
+        rest.size -= total.bytes;
+        const sent more = write_now(rest);
+        if (more.bytes == 0 && more.error == EAGAIN) break;
+        total.bytes += more.bytes;
+        total.error = more.error;
     }
     return total;
 }

@@ -60,6 +60,7 @@ class core {
     void expect_end(guard& lock, const stream_ptr& s);
     bool deliver(guard& lock, piece bytes);
     sent write_now(const piece& bytes);
+    sent write_patiently(const piece& bytes);
     bool admit(piece bytes, bool front);
     std::size_t allowance(const piece& bytes) const noexcept;
     void give(guard& lock, const stream_ptr& s, bool last);

@@ -31,6 +31,10 @@ struct options {
     std::size_t buffer = std::size_t{1} << 20;  ///< bytes, of all streams together
     nanoseconds_t stall = 2 * second;           ///< a reader without progress for so long is stuck
     std::string prefix = {};                    ///< before each line, mode `lines` only
+    /// How long an offering thread that found our stderr full waits for room itself before it
+    /// leaves the rest to the forwarder's thread. Where the offering thread serves one channel
+    /// only, a moment of it saves a copy and two wake-ups a chunk; a loop with many channels has 0.
+    nanoseconds_t patience = 0;
 };
 
 /// The largest chunk that one `offer` is expected to carry, in bytes: what a default pipe holds,

@@ -229,3 +229,29 @@ TEST_CASE("destroying a stream waits for its callback that is running") {
     REQUIRE(inside.wait(2));
     CHECK_FALSE(early.load());
 }
+
+TEST_CASE("a patient stream needs no thread as long as the reader keeps up") {
+    const ends pipe = make_pipe();
+    options chosen;
+    chosen.patience = hang;
+    forwarder out(pipe.ours.get(), chosen);
+    const auto stream = out.open({});
+    constexpr std::size_t total = std::size_t{16} << 20;
+    std::uint64_t read = 0;
+    std::thread reader([&] {
+        std::vector<char> taken(max_chunk);
+        while (read < total) {
+            pollfd ready{pipe.theirs.get(), POLLIN, 0};
+            ::poll(&ready, 1, -1);
+            const ssize_t got = ::read(pipe.theirs.get(), taken.data(), taken.size());
+            if (got > 0) read += static_cast<std::uint64_t>(got);
+        }
+    });
+    const std::vector<std::uint8_t> chunk(max_chunk, 'x');
+    for (std::size_t sent = 0; sent < total; sent += chunk.size()) {
+        CHECK(stream->offer(chunk.data(), chunk.size()) == verdict::room);
+        CHECK(stream->look().queued == 0);
+    }
+    reader.join();
+    CHECK(stream->look().forwarded == total);
+}
