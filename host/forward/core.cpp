@@ -118,7 +118,7 @@ bool core::deliver(guard& lock, piece bytes) {
         const std::uint32_t epoch = bytes.owner ? bytes.owner->epoch : 0;
         writing_ = true;
         lock.unlock();
-        const sent done = write_patiently(bytes);
+        const sent done = bytes.owner ? write_patiently(bytes) : write_now(bytes);
         lock.lock();
         writing_ = false;
         changed_.notify_all();
