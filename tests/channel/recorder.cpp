@@ -27,7 +27,10 @@ std::int32_t recorder::reserve_entry(void* ctx, std::uint8_t** data, std::uint32
     auto& self = *static_cast<recorder*>(ctx);
     if (self.inside_.load() != 0) self.violated("reserve inside another callback");
     if (self.offers == 0) return FD2_E_RESOURCE;
-    self.reserved_.reset(new std::uint8_t[self.offers]);  // the old one is gone: nobody may read it
+    // Small ones anew each time: the memory of before is gone, and nobody may still use it.
+    if (self.offers <= 8192 || self.reserved_size_ != self.offers) {
+        self.reserved_.reset(new std::uint8_t[self.offers]);
+    }
     self.reserved_size_ = self.offers;
     *data = self.reserved_.get();
     *cap = self.offers;

@@ -34,7 +34,7 @@ class recorder {
     std::function<std::int32_t(const std::uint8_t*, std::uint32_t)> on_bytes;
     /// Called inside on_end.
     std::function<void()> on_end;
-    /// Bytes that reserve offers; 0 refuses. Each offer is memory of its own, exactly that long.
+    /// Bytes that reserve offers; 0 refuses. Exactly that much memory.
     std::uint32_t offers = 0;
     /// False: bytes are held against the pattern stream (see world.hpp) instead of being kept.
     bool keeps = true;

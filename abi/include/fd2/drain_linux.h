@@ -488,13 +488,16 @@ static int32_t fd2_drain_close(fd2_channel* c) {
 
 static int32_t fd2_drain_attach_poll(fd2_channel* c, fd2_native* out, fd2_error* error) {
     if (!c || !out) return fd2_fail(error, FD2_E_INVALID, 0, "attach_poll", "no channel");
-    if (c->state != FD2_DRAIN_OPEN) {
-        return fd2_fail(error, FD2_E_STATE, 0, "attach_poll", "not open");
+    (void)pthread_mutex_lock(&c->lock);
+    const int allowed = c->state == FD2_DRAIN_OPEN;
+    if (allowed) {
+        c->polled = 1;
+        c->state = FD2_DRAIN_RUNNING;
+        *out = c->spec.read_end;
     }
-    c->polled = 1;
-    fd2_drain_set_state(c, FD2_DRAIN_RUNNING);
-    *out = c->spec.read_end;
-    return FD2_OK;
+    (void)pthread_mutex_unlock(&c->lock);
+    if (allowed) return FD2_OK;
+    return fd2_fail(error, FD2_E_STATE, 0, "attach_poll", "not open");
 }
 
 static int32_t fd2_drain_on_ready(fd2_channel* c, uint32_t max_bytes, int64_t* deadline) {
