@@ -4,10 +4,12 @@
 
 # fd2_build PRESET: configures and builds build/PRESET.
 fd2_build() {
+    echo "Configuring build/$1 (log: build/$1.configure.log)"
     cmake --preset "$1" -S "$root" >"$root/build/$1.configure.log" 2>&1 || {
         cat "$root/build/$1.configure.log" >&2
         return 1
     }
+    echo "Building build/$1: some minutes the first time"
     cmake --build "$root/build/$1"
 }
 
