@@ -56,8 +56,11 @@ TEST_CASE("a wrapper stops with its child by the same signal, and both go on") {
             REQUIRE(WIFSTOPPED(stopped));
             CHECK(WSTOPSIG(stopped) == signal);
             REQUIRE(::kill(whole_group ? -job : job, SIGCONT) == 0);
-            CHECK(WIFCONTINUED(wait_raw(job, WCONTINUED)));
-            CHECK(WEXITSTATUS(wait_raw(job)) == 7);
+            // The kernel tells of a continuation only as long as the end has not overtaken it.
+            const int next = wait_raw(job, WCONTINUED);
+            const int end = WIFCONTINUED(next) ? wait_raw(job) : next;
+            REQUIRE(WIFEXITED(end));
+            CHECK(WEXITSTATUS(end) == 7);
         }
     }
 }
