@@ -1,5 +1,7 @@
 #include "cli/console.hpp"
 
+#include <algorithm>
+
 #include "logging/text.hpp"
 
 namespace fd2::cli {
@@ -9,7 +11,7 @@ bool console::write(std::string_view line) noexcept {
     return to && to->note(line);
 }
 
-status console::open_log(const settings::log_settings& with) {
+status console::open_log(const settings::log_settings& with, std::size_t max_line) {
     if (with.file.empty() && !with.syslog) return {};
     logging::log_options options;
     options.console_level = with.console;
@@ -22,6 +24,8 @@ status console::open_log(const settings::log_settings& with) {
     options.when_full = with.when_full == settings::log_full_policy::drop
                             ? logging::when_full::drop
                             : logging::when_full::pause;
+    // A chunk, and the line that was held back before it.
+    options.delivery_bytes = std::max(options.delivery_bytes, forward::max_chunk + max_line);
     auto made = logging::log_service::open(std::move(options));
     if (!made) return std::move(made).error();
     log_ = std::move(*made);

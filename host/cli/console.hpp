@@ -22,8 +22,9 @@ class console final : public observer {
     /// Where messages go from now on; before that they are dropped. Outlives this object.
     void attach(forward::forwarder* to) noexcept { to_.store(to, std::memory_order_release); }
 
-    /// Starts the log that `with` asks for, if any.
-    status open_log(const settings::log_settings& with);
+    /// Starts the log that `with` asks for, if any. `max_line` is the longest piece of a line that
+    /// comes, in bytes.
+    status open_log(const settings::log_settings& with, std::size_t max_line);
 
     logging::log_service* log() noexcept { return log_.get(); }
 

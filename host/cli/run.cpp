@@ -41,12 +41,16 @@ class late_output {
         return {};
     }
 
-    /// Takes over a descriptor that we were given; the command does not get it.
+    /// Takes over a descriptor that we were given; the command does not get it, unless it is one of
+    /// 0, 1 and 2, which are the command's: of those we keep a duplicate.
     status take(int fd) {
         name_ = "descriptor " + std::to_string(fd);
-        if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+        const bool standard = fd <= STDERR_FILENO;
+        const int ours = standard ? ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : fd;
+        if (ours < 0 || (!standard && ::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)) {
             return system_failure("--stats-fd", name_, errno);
-        file_ = unique_fd(fd);
+        }
+        file_ = unique_fd(ours);
         return {};
     }
 
@@ -141,7 +145,7 @@ class runner {
 
   private:
     status prepare() {
-        if (auto good = console_.open_log(with_.log); !good) return good;
+        if (auto good = console_.open_log(with_.log, with_.capture.max_line); !good) return good;
         for (const auto& one : loaded_.diagnostics) console_.on_event({one.level, one.text()});
         if (!options_.stats_file.empty()) {
             if (auto good = stats_.open(options_.stats_file); !good) return good;

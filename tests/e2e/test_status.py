@@ -1,5 +1,6 @@
 """`fd2 run -- CMD` ends as CMD does: its parent sees the same raw wait status."""
 
+import json
 import os
 import resource
 import signal
@@ -127,6 +128,13 @@ class Status(harness.Case):
         self.assertEqual(other.wait(), 0)
         process.stdin.close()
         process.wait()
+
+    def test_the_report_on_stdout_leaves_the_commands_stdout_alone(self):
+        outcome = self.run_raw([self.fd2, "run", "--stats-fd", "1", "--", "sh", "-c", "echo mine"])
+        self.assertStatus(outcome, 0)
+        mine, report = outcome.out.split(b"\n", 1)
+        self.assertEqual(mine, b"mine")
+        self.assertEqual(json.loads(report)["exit"], {"code": 0})
 
     def _fifo(self, name):
         os.mkfifo(self.path(name))
