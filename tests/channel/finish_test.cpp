@@ -59,7 +59,7 @@ TEST_CASE("draining an idle channel ends at once, writers or not") {
 
 TEST_CASE("a drain delivers exactly what lies there when nobody writes on") {
     const auto v = each_variant();
-    for (const std::uint64_t size : {1, 2, 4095, 4096, 4097, 16384, 30000, 65000}) {
+    for (const std::uint64_t size : {1U, 2U, 4095U, 4096U, 4097U, 16384U, 30000U, 65000U}) {
         for (const std::uint32_t offers : {0u, 1000u, 65536u}) {
             INFO(v << ", " << size << " bytes, reserving " << offers);
             held h(v);
@@ -74,7 +74,7 @@ TEST_CASE("a drain delivers exactly what lies there when nobody writes on") {
 
 TEST_CASE("a reader that was merely behind reports EOF, not a holder") {
     const auto v = each_variant();
-    for (const std::uint64_t size : {0, 1, 5000, 60000}) {
+    for (const std::uint64_t size : {0U, 1U, 5000U, 60000U}) {
         INFO(v << ", " << size << " bytes");
         held h(v);
         REQUIRE(write_pattern(h.end.get(), 1, size, 4096));

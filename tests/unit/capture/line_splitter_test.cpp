@@ -97,7 +97,7 @@ TEST_CASE("newlines are counted right at every alignment and size") {
 TEST_CASE("a stream splits into the same lines however it is cut into chunks") {
     const std::size_t max_line = GENERATE(std::size_t{1}, std::size_t{2}, std::size_t{7},
                                           std::size_t{64}, std::size_t{16384});
-    const std::uint64_t seed = GENERATE(range(1, 9));
+    const auto seed = static_cast<std::uint64_t>(GENERATE(range(1, 9)));
     INFO("max-line " << max_line << ", seed " << seed);
     std::mt19937_64 random(seed);
     std::string stream;

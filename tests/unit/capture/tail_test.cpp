@@ -45,7 +45,7 @@ TEST_CASE("a tail is the exact end of its stream, whatever the sizes and the way
     const std::size_t limit = GENERATE(std::size_t{0}, std::size_t{1}, std::size_t{63},
                                        std::size_t{4096}, std::size_t{65536}, std::size_t{65537},
                                        std::size_t{1} << 20, (std::size_t{1} << 20) + 1);
-    const std::uint64_t seed = GENERATE(range(1, 5));
+    const auto seed = static_cast<std::uint64_t>(GENERATE(range(1, 5)));
     INFO("limit " << limit << ", seed " << seed);
     std::mt19937_64 random(seed);
     const auto bytes = noise(3 * 1024 * 1024, random);

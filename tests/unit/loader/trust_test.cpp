@@ -49,7 +49,7 @@ TEST_CASE("a file or a directory that others may write is refused, with the way 
     const auto world = here.plugin("good", "world.so", 0757);
     check_refused(world, world, "chmod go-w " + world);
 
-    for (const mode_t mode : {0775, 0757, 0777}) {
+    for (const mode_t mode : {0775U, 0757U, 0777U}) {
         const auto directory = here.directory("open", mode);
         here.directory("open/below");
         const auto file = here.plugin("good", "open/below/good.so");
@@ -117,7 +117,7 @@ TEST_CASE("a trusted group may write, the rest of the world may not") {
 
 TEST_CASE("a set-id bit is refused") {
     const scratch here;
-    for (const mode_t mode : {04755, 02755}) {
+    for (const mode_t mode : {04755U, 02755U}) {
         const auto file = here.plugin("good", "good.so", mode);
         check_refused(file, file, "chmod ug-s " + file);
     }
