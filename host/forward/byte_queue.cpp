@@ -50,6 +50,10 @@ bool byte_queue::append(const piece& bytes) {
     return true;
 }
 
+std::uint8_t byte_queue::last() const noexcept {
+    return segments_.empty() ? gone_ : segments_.back().bytes.back();
+}
+
 void byte_queue::push_back(const piece& bytes) {
     if (!append(bytes)) {
         segments_.push_back({bytes.owner, {bytes.data, bytes.data + bytes.size}, 0, bytes.source});
@@ -83,6 +87,7 @@ void byte_queue::consume(std::size_t written) noexcept {
     for (auto it = segments_.begin(); it != segments_.end() && it->in_flight;) {
         const std::size_t size = std::min(written, it->bytes.size() - it->at);
         const std::uint64_t share = it->rest().share(size);
+        if (size > 0) gone_ = it->bytes[it->at + size - 1];
         if (it->owner && !it->dead) it->owner->forwarded += share;
         if (!it->owner) notes_ -= size;
         used_ -= size;

@@ -37,6 +37,13 @@ class byte_queue {
     std::size_t used() const noexcept { return used_; }    ///< bytes, segments' cost included
     std::size_t notes() const noexcept { return notes_; }  ///< bytes of notes
 
+    /// The byte that goes out before the next one that is pushed to the back: the last one queued,
+    /// or else the last one gone. A newline at the start, when nothing has gone out yet.
+    std::uint8_t last() const noexcept;
+
+    /// Bytes have gone out past the queue, while it was empty; this was the last of them.
+    void passed(std::uint8_t last) noexcept { gone_ = last; }
+
     /// Copies the bytes. Throws bad_alloc without effect.
     void push_back(const piece& bytes);
     void push_front(const piece& bytes);
@@ -78,6 +85,7 @@ class byte_queue {
     std::list<segment> segments_;
     std::size_t used_ = 0;
     std::size_t notes_ = 0;
+    std::uint8_t gone_ = '\n';  // the last byte that went out
 };
 
 /// How much of `data` one write should carry where writes of up to `whole` bytes are not cut:

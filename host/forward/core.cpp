@@ -116,6 +116,8 @@ bool core::deliver(guard& lock, piece bytes) {
     bool front = false;
     if (queue_.empty() && !writing_ && !way_->blocks()) {
         const std::uint32_t epoch = bytes.owner ? bytes.owner->epoch : 0;
+        const std::uint8_t before = queue_.last();
+        queue_.passed(bytes.data[bytes.size - 1]);  // for notes that come meanwhile
         writing_ = true;
         lock.unlock();
         const sent done = bytes.owner ? write_patiently(bytes) : write_now(bytes);
@@ -126,6 +128,7 @@ bool core::deliver(guard& lock, piece bytes) {
         const bool dropped = bytes.owner && bytes.owner->epoch != epoch;
         if (bytes.owner && !dropped) bytes.owner->forwarded += bytes.share(done.bytes);
         blocked_ = done.bytes < bytes.size;
+        if (blocked_) queue_.passed(done.bytes == 0 ? before : bytes.data[done.bytes - 1]);
         bytes.advance(done.bytes);
         if (done.error != 0 && done.error != EAGAIN) {
             fail(lock, "write", done.error);
@@ -328,9 +331,19 @@ counters core::look(const stream_ptr& s) {
 }
 
 bool core::note(std::string_view text) {
-    if (text.empty()) return true;
     guard lock(mutex_);
     if (failed_ != 0 || closed_) return false;
+    std::string fresh;
+    if (options_.fresh_notes && queue_.last() != '\n') {
+        try {
+            fresh.reserve(text.size() + 1);
+        } catch (const std::bad_alloc&) {
+            return false;
+        }
+        fresh.append(1, '\n').append(text);
+        text = fresh;
+    }
+    if (text.empty()) return true;
     const std::size_t used = queue_.used() + byte_queue::segment_cost;
     if (used + text.size() > options_.buffer && queue_.notes() + text.size() > note_reserve) {
         return false;

@@ -90,6 +90,7 @@ class forwarder {
 
     /// One of our own messages, newline included, in order with the streams and never cut by one;
     /// written in every mode. Never blocks. False: dropped whole (no room, or forwarding ended).
+    /// With `fresh_notes` an empty text ends an unfinished line, and is nothing elsewhere.
     bool note(std::string_view text) noexcept;
 
     /// Waits until the queue is empty, as `stream::flush` does for one stream; drops nothing.

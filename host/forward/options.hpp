@@ -35,6 +35,10 @@ struct options {
     /// leaves the rest to the forwarder's thread. Where the offering thread serves one channel
     /// only, a moment of it saves a copy and two wake-ups a chunk; a loop with many channels has 0.
     nanoseconds_t patience = 0;
+    /// A note never stands behind an unfinished line: where what goes out before it does not end
+    /// with a newline, one is added. Whoever wants nothing but what was offered and noted, byte for
+    /// byte, leaves it off.
+    bool fresh_notes = false;
 };
 
 /// The largest chunk that one `offer` is expected to carry, in bytes: what a default pipe holds,

@@ -46,3 +46,29 @@ TEST_CASE("a note never blocks and a forwarder's flush has a limit") {
     CHECK(f.note("stuck\n"));
     CHECK_FALSE(f.flush(now() + hang));
 }
+
+TEST_CASE("a note on a fresh line is judged by what goes out before it, queued or gone") {
+    const ends p = make_pipe();
+    const std::string before = fill(p.ours.get());
+    options fresh = with(when_blocked::drop, 4096, hang);
+    fresh.fresh_notes = true;
+    forwarder f(p.ours.get(), fresh);
+    const auto s = f.open({});
+    CHECK(f.note("first\n"));  // nothing has gone out yet
+    give(*s, "unfinished");
+    CHECK(f.note("one\n"));  // behind what is queued
+    give(*s, "whole\n");
+    CHECK(f.note("two\n"));
+    give(*s, "cut" + std::string(8000, '\n'));  // its end is dropped, and its newlines with it
+    const std::string cut = "cut" + std::string(s->look().queued - 19, '\n');
+    CHECK(f.note("three\n"));
+    const std::string expected = before + "first\nunfinished\none\nwhole\ntwo\n" + cut + "three\n";
+    CHECK(read_exactly(p.theirs.get(), expected.size()) == expected);
+    CHECK(f.flush(now() + hang));
+    give(*s, "gone");
+    CHECK(f.note({}));  // ends the line
+    CHECK(f.note({}));
+    CHECK(f.note("four\n"));
+    CHECK(read_exactly(p.theirs.get(), 10) == "gone\nfour\n");
+    CHECK(read_now(p.theirs.get()).empty());
+}
