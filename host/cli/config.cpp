@@ -17,6 +17,7 @@ using nlohmann::ordered_json;
 using settings::key_info;
 using settings::key_type;
 using settings::loaded;
+using settings::looked_for;
 using settings::origin;
 using settings::raw_option;
 using settings::source;
@@ -59,7 +60,32 @@ std::vector<line> listing(const loaded& what) {
     return out;
 }
 
+std::string_view described(looked_for::outcome found) {
+    switch (found) {
+        case looked_for::outcome::read:
+            return "read";
+        case looked_for::outcome::absent:
+            return "not there";
+        case looked_for::outcome::refused:
+            return "left out, we may not read it";
+        case looked_for::outcome::failed:
+            break;
+    }
+    return "cannot be read";
+}
+
+/// The files that were looked for, as comments: one that is not where fd2 looks explains most.
+void show_files(const loaded& what, std::ostream& out) {
+    for (const auto& [path, found] : what.searched) {
+        std::string shown = path;  // which must not end the comment
+        for (char& c : shown) c = static_cast<unsigned char>(c) < 0x20 ? '?' : c;
+        out << "# " << shown << ": " << described(found) << '\n';
+    }
+    if (what.searched.empty()) out << "# no file was looked for\n";
+}
+
 void show_yaml(const loaded& what, bool with_origin, std::ostream& out) {
+    if (with_origin) show_files(what, out);
     const auto lines = listing(what);
     std::size_t width = 0;
     for (const line& one : lines) width = std::max(width, one.text.size());

@@ -17,7 +17,8 @@ int config_check(const std::string& file, std::ostream& out, std::ostream& err,
                  const settings::backend_finder& backends = {});
 
 /// `fd2 config show [--origin] [--json]`: every effective value. As YAML it is a file that gives
-/// the same values again; with `origin` each line says where its value came from. As JSON it has
+/// the same values again; with `origin` each line says where its value came from, and
+/// comments before them which files were looked for. As JSON it has
 /// the shape of the file (and is valid by the schema); with `origin` it is flat, by key:
 /// {"value", "source", "name", "line", "column"}. 0, or 1 if `what` is not ok (its diagnostics are
 /// the caller's to print).

@@ -1,5 +1,7 @@
 #include "cli/explain.hpp"
 
+#include <fd2/abi.h>
+
 #include "base/failure.hpp"
 #include "logging/text.hpp"
 
@@ -24,12 +26,16 @@ std::string count(std::uint64_t n, std::string_view one, std::string_view many) 
     return std::to_string(n) + " " + std::string(n == 1 ? one : many);
 }
 
-std::string how_it_ended(const capture::snapshot& record) {
+std::string how_it_ended(const capture::snapshot& record, bool settles) {
     switch (record.end) {
         case capture::end_kind::eof:
             return "its stderr ended: everybody who held it has closed it";
         case capture::end_kind::writers_remain:
-            return "somebody else still holds its stderr; everything that it wrote itself is here";
+            // What is under way cannot be told everywhere (docs/choosing-a-backend.md).
+            return settles ? "somebody else still holds its stderr; it was read until nothing came "
+                             "for a while, for the kernel does not tell what is under way"
+                           : "somebody else still holds its stderr; everything that it wrote "
+                             "itself is here";
         case capture::end_kind::stopped:
             return "reading was stopped";
         case capture::end_kind::error:
@@ -77,7 +83,7 @@ void tell_record(const run_report& report, narrator& to) {
         text += ": our own stderr failed with " + errno_name(report.forward_errno);
     }
     to.say(text);
-    to.say(how_it_ended(record));
+    to.say(how_it_ended(record, (report.info.flags & FD2_INFO_SETTLES) != 0));
 }
 
 void tell_holders(const run_report& report, narrator& to) {

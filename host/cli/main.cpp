@@ -9,6 +9,7 @@
 #include "cli/link.hpp"
 #include "cli/plugins.hpp"
 #include "cli/run.hpp"
+#include "cli/usage.hpp"
 
 namespace {
 
@@ -45,7 +46,7 @@ Examples:
 class run_help final : public CLI::Formatter {
   public:
     std::string make_usage(const CLI::App*, std::string) const override {
-        return "Usage: fd2 run [OPTIONS] -- COMMAND [ARG...]\n\n";
+        return "Usage: fd2 run [OPTIONS] -- COMMAND [ARG...]\n";
     }
 };
 
@@ -84,7 +85,7 @@ void add_run(CLI::App& app, parsed& to) {
         ->type_name("NAME");
     run->add_option("--transport", to.transport, "sync or async: whose list of backends")
         ->type_name("KIND");
-    run->add_option("--tail", to.tail, "Keep this much of the stderr, for instance 256KiB")
+    run->add_option("--tail", to.tail, "Keep this much of the stderr, for instance 256KiB or 100B")
         ->type_name("SIZE");
     run->add_option("--forward", to.forward, "raw, lines, lossy or off: how stderr is passed on")
         ->type_name("MODE");
@@ -182,10 +183,11 @@ std::vector<std::string> split_command(int argc, char** argv, std::vector<std::s
 int run_command(const CLI::App& app, parsed& given, std::vector<std::string> behind,
                 const process_start& start) {
     auto& command = given.run.command;
-    command = app.remaining();
+    const CLI::App& run_app = *app.get_subcommand("run");
+    command = run_app.remaining();
     if (!command.empty() && command.front().starts_with('-') && command.front().size() > 1) {
-        complain("run: unknown option " + command.front() +
-                 "; fd2 run --help lists them, and a command that starts with - goes behind --");
+        complain(unknown_word(run_app, command.front()) +
+                 "; a command that begins with - goes behind --");
         return own_failure;
     }
     // The mark is ours only if the command does not stand before it.
@@ -239,11 +241,11 @@ int dispatch(int argc, char** argv, const process_start& start) {
     try {
         app.parse(ours);
     } catch (const CLI::ParseError& why) {
-        const int code = app.exit(why, std::cout, std::cerr);
-        if (code == 0) return 0;
+        if (why.get_exit_code() == 0) return app.exit(why, std::cout, std::cerr);
+        complain(usage_mistake(app, why));
         return running ? own_failure : usage_error;
     }
-    if (running) return run_command(*app.get_subcommand("run"), given, std::move(behind), start);
+    if (running) return run_command(app, given, std::move(behind), start);
     if (version || app.got_subcommand("version")) return print_version(given.json);
     if (app.got_subcommand("link")) {
         return link(given.directory,
@@ -256,7 +258,7 @@ int dispatch(int argc, char** argv, const process_start& start) {
         const auto topics = app.get_subcommands(
             [&](const CLI::App* one) { return one->get_name() == given.topic; });
         if (topics.empty()) {
-            complain("help: no command '" + given.topic + "'; fd2 --help lists them");
+            complain(unknown_word(app, given.topic));
             return usage_error;
         }
         std::cout << topics.front()->help("fd2");

@@ -1,6 +1,5 @@
 #include "cli/run.hpp"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -12,8 +11,10 @@
 #include "channel/selection.hpp"
 #include "cli/console.hpp"
 #include "cli/explain.hpp"
+#include "cli/late_output.hpp"
 #include "cli/log_lines.hpp"
 #include "cli/stats.hpp"
+#include "logging/text.hpp"
 #include "process/die_like.hpp"
 #include "process/signals.hpp"
 #include "process/spawn.hpp"
@@ -29,47 +30,6 @@ constexpr nanoseconds_t forward_patience = 1 * millisecond;
 
 // How long --explain may look for who holds a stderr.
 constexpr nanoseconds_t search_time = 1 * second;
-
-/// A file or descriptor that gets its content when all is over, but is opened before the command is
-/// started: a path that cannot be written is an error while nothing has happened yet.
-class late_output {
-  public:
-    status open(const std::string& path) {
-        file_ = unique_fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-        if (!file_) return system_failure("open", path, errno);
-        name_ = path;
-        return {};
-    }
-
-    /// Takes over a descriptor that we were given; the command does not get it, unless it is one of
-    /// 0, 1 and 2, which are the command's: of those we keep a duplicate.
-    status take(int fd) {
-        name_ = "descriptor " + std::to_string(fd);
-        const bool standard = fd <= STDERR_FILENO;
-        const int ours = standard ? ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : fd;
-        if (ours < 0 || (!standard && ::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)) {
-            return system_failure("--stats-fd", name_, errno);
-        }
-        file_ = unique_fd(ours);
-        return {};
-    }
-
-    void write(std::string_view text, observer& watch) const {
-        while (file_ && !text.empty()) {
-            const ssize_t done = ::write(file_.get(), text.data(), text.size());
-            if (done < 0 && errno == EINTR) continue;
-            if (done < 0) {
-                watch.on_event({severity::error, system_failure("write", name_, errno).message});
-                return;
-            }
-            text.remove_prefix(static_cast<std::size_t>(done));
-        }
-    }
-
-  private:
-    unique_fd file_;
-    std::string name_;
-};
 
 forward::options forward_options(const settings::forward_settings& with, bool nowhere) {
     forward::options out;
@@ -103,6 +63,7 @@ forward::options forward_options(const settings::forward_settings& with, bool no
     out.stall = with.stall;
     out.prefix = with.prefix;
     out.patience = forward_patience;
+    out.fresh_notes = true;
     return out;
 }
 
@@ -147,13 +108,14 @@ class runner {
     status prepare() {
         if (auto good = console_.open_log(with_.log, with_.capture.max_line); !good) return good;
         for (const auto& one : loaded_.diagnostics) console_.on_event({one.level, one.text()});
+        // The tail first: what --stats-fd has taken over is ours, and no longer to be named.
+        if (!options_.tail_file.empty()) {
+            if (auto good = tail_.open(options_.tail_file); !good) return good;
+        }
         if (!options_.stats_file.empty()) {
             if (auto good = stats_.open(options_.stats_file); !good) return good;
         } else if (options_.stats_fd) {
             if (auto good = stats_.take(*options_.stats_fd); !good) return good;
-        }
-        if (!options_.tail_file.empty()) {
-            if (auto good = tail_.open(options_.tail_file); !good) return good;
         }
         if (auto good = process::take_default_sigchld(); !good) return good;
         auto duty = process::signal_duty::install(start_.inherited);
@@ -292,6 +254,20 @@ class runner {
         }
     }
 
+    /// "ssh process exited with status 255:" and a newline; another command by its own name.
+    std::string heading() const {
+        const std::string& command = report_.command.front();
+        std::string out;
+        logging::append_plain(out, std::string_view(command).substr(command.rfind('/') + 1));
+        out += " process ";
+        if (report_.exit.how() == process::exit_status::kind::signalled) {
+            out += "was killed by signal " + process::signal_name(report_.exit.signal());
+        } else {
+            out += "exited with " + process::text_of(report_.exit);
+        }
+        return out + ":\n";
+    }
+
     /// The tail, once, where the command failed and its stderr was not all seen.
     void surface() {
         if (!report_.record || report_.record->bytes.empty() || report_.exit.success()) return;
@@ -299,20 +275,18 @@ class runner {
         if (with_.surface == settings::surface_policy::never) return;
         if (with_.surface == settings::surface_policy::on_loss && seen) return;
         if (start_.closed.closed[2]) return;
-        std::string text =
-            report_.exit.how() == process::exit_status::kind::signalled
-                ? "ssh process was killed by signal " + process::signal_name(report_.exit.signal())
-                : "ssh process exited with " + process::text_of(report_.exit);
-        text += ":\n" + report_.record->bytes;
+        std::string text = heading() + report_.record->bytes;
         if (text.back() != '\n') text += '\n';
         // Where our stderr is stuck, it was waited for already: what goes at once goes.
+        const bool patient = report_.forwarded.dropped == 0 && !report_.cut_short;
+        forwarder_.note({});
+        forwarder_.flush(patient ? never : now());
         forward::options plain = forward_options(with_.forward, false);
         plain.how = forward::mode::raw;
         forward::forwarder out(STDERR_FILENO, plain);
         const auto stream = out.open({});
         stream->offer(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
         stream->finishing();
-        const bool patient = report_.forwarded.dropped == 0 && !report_.cut_short;
         stream->flush(patient ? never : now());
     }
 

@@ -16,19 +16,19 @@ void assembly::assign(const key_info& key, const scalar& from) {
     origins[index_of(key)] = from.at;
 }
 
-void assembly::assign(const key_info& key, const std::vector<scalar>& items, const origin& at,
-                      bool append) {
+bool assembly::assign(const key_info& key, const std::vector<scalar>& items, const origin& at,
+                      bool append, std::string_view shown) {
+    const std::string name(shown.empty() ? key.name : shown);
     if (items.size() > longest_list) {
-        found.error(at, std::string(key.name),
-                    "a list of " + std::to_string(items.size()) + " items",
+        found.error(at, name, "a list of " + std::to_string(items.size()) + " items",
                     "write at most " + std::to_string(longest_list));
-        return;
+        return false;
     }
     std::vector<std::string> out;
     if (append) out = std::get<std::vector<std::string>>(key.get(values));
     bool good = true;
     for (std::size_t i = 0; i < items.size(); ++i) {
-        const std::string path = std::string(key.name) + '[' + std::to_string(i) + ']';
+        const std::string path = name + '[' + std::to_string(i) + ']';
         auto item = to_item(key, items[i]);
         if (!item.value) {
             found.error(items[i].at, path, std::move(item.wrong.message),
@@ -46,15 +46,16 @@ void assembly::assign(const key_info& key, const std::vector<scalar>& items, con
         }
     }
     if (items.empty() && key.type == key_type::backends) {
-        found.error(at, std::string(key.name), "an empty list", "name at least one backend");
+        found.error(at, name, "an empty list", "name at least one backend");
         good = false;
     }
-    if (!good) return;
+    if (!good) return false;
     key.set(values, value(std::move(out)));
     if (key.type == key_type::directories) {
         for (auto& one : values.plugins.path) one.from_caller = at.from_caller();
     }
     origins[index_of(key)] = at;
+    return true;
 }
 
 void assembly::assign_option(std::string_view backend, std::string_view option, const scalar& from,

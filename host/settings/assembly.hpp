@@ -28,9 +28,10 @@ class assembly {
     void assign(const key_info& key, const scalar& from);
 
     /// Sets a list. `at` is where the list stands, each item knows its own place; `append` adds to
-    /// what the same layer already said.
-    void assign(const key_info& key, const std::vector<scalar>& items, const origin& at,
-                bool append = false);
+    /// what the same layer already said. `shown` is what a mistake is told of, if not the key.
+    /// False if there was one; the key is then as it was.
+    bool assign(const key_info& key, const std::vector<scalar>& items, const origin& at,
+                bool append = false, std::string_view shown = {});
 
     /// Sets options.BACKEND.OPTION; `key_at` is the place of the option's name.
     void assign_option(std::string_view backend, std::string_view option, const scalar& from,

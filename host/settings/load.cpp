@@ -60,17 +60,20 @@ enum class absence { fine, error };
 enum class refusal { warning, error };
 
 void file_layer(const std::string& path, absence absent, refusal refused, assembly& out,
-                std::vector<std::string>& files) {
+                std::vector<looked_for>& searched) {
     file_bytes bytes = read_file(path);
     const origin whole{source::file, path, 0, 0};
+    looked_for& entry = searched.emplace_back(looked_for{path, looked_for::outcome::read});
     switch (bytes.result) {
         case file_bytes::outcome::absent:
+            entry.result = looked_for::outcome::absent;
             if (absent == absence::error) {
                 out.found.error(whole, "", "does not exist",
                                 "name a file that does, or none to use no file");
             }
             return;
         case file_bytes::outcome::refused:
+            entry.result = looked_for::outcome::refused;
             // Whoever changed the user but not HOME cannot read another's file: git, too, goes on.
             if (refused == refusal::warning) {
                 out.found.warning(whole, "", bytes.message, "it is left out");
@@ -79,12 +82,12 @@ void file_layer(const std::string& path, absence absent, refusal refused, assemb
             out.found.error(whole, "", bytes.message, "make it readable");
             return;
         case file_bytes::outcome::failed:
+            entry.result = looked_for::outcome::failed;
             out.found.error(whole, "", bytes.message, bytes.way_out);
             return;
         case file_bytes::outcome::read:
             break;
     }
-    files.push_back(path);
     if (const auto document = parse_document(bytes.text, path, out.found)) {
         apply_file(*document, path, out);
     }
@@ -92,17 +95,17 @@ void file_layer(const std::string& path, absence absent, refusal refused, assemb
 
 /// `name` says where the choice of file came from.
 void chosen_file(const std::string& path, const origin& name, assembly& out,
-                 std::vector<std::string>& files) {
+                 std::vector<looked_for>& searched) {
     if (path == "none") return;
     if (path.empty()) {
         out.found.error(name, "", "names no file", "write a path, or none to use no file");
         return;
     }
-    file_layer(path, absence::error, refusal::error, out, files);
+    file_layer(path, absence::error, refusal::error, out, searched);
 }
 
 void file_layers(const inputs& from, const surroundings& around, assembly& out,
-                 std::vector<std::string>& files) {
+                 std::vector<looked_for>& searched) {
     if (from.config) {
         const origin option{source::option, "--config", 0, 0};
         if (from.privileged) {
@@ -110,15 +113,15 @@ void file_layers(const inputs& from, const surroundings& around, assembly& out,
                             "run it without set-id bits and file capabilities");
             return;
         }
-        chosen_file(*from.config, option, out, files);
+        chosen_file(*from.config, option, out, searched);
     } else if (!around.config.empty() && !from.privileged) {
         chosen_file(std::string(around.config), {source::environment, "FD2_CONFIG", 0, 0}, out,
-                    files);
+                    searched);
     } else {
-        file_layer(from.system_file, absence::fine, refusal::error, out, files);
+        file_layer(from.system_file, absence::fine, refusal::error, out, searched);
         if (from.privileged) return;
         if (const std::string path = user_file(around); !path.empty()) {
-            file_layer(path, absence::fine, refusal::warning, out, files);
+            file_layer(path, absence::fine, refusal::warning, out, searched);
         }
     }
 }
@@ -150,9 +153,14 @@ void check_backends(const backend_finder& find, assembly& out) {
     }
 }
 
-loaded finish(assembly& all, const backend_finder& find, std::vector<std::string> files) {
+loaded finish(assembly& all, const backend_finder& find, std::vector<looked_for> searched) {
     check_backends(find, all);
-    return {std::move(all.values), all.found.take(), std::move(files), std::move(all.origins)};
+    std::vector<std::string> files;
+    for (const looked_for& one : searched) {
+        if (one.result == looked_for::outcome::read) files.push_back(one.path);
+    }
+    return {std::move(all.values), all.found.take(), std::move(files), std::move(all.origins),
+            std::move(searched)};
 }
 
 }  // namespace
@@ -170,9 +178,9 @@ const origin& loaded::origin_of(std::string_view name) const {
 
 loaded load(const inputs& from) {
     assembly all;
-    std::vector<std::string> files;
+    std::vector<looked_for> searched;
     const surroundings around = look_around(from);
-    file_layers(from, around, all, files);
+    file_layers(from, around, all, searched);
     if (from.privileged) {
         for (const variable& one : around.fd2) {
             all.found.warning({source::environment, std::string(one.name), 0, 0}, "",
@@ -182,14 +190,14 @@ loaded load(const inputs& from) {
         apply_environment(around.fd2, all);
     }
     if (!from.options.empty()) apply_options(from.options, all);
-    return finish(all, from.backends, std::move(files));
+    return finish(all, from.backends, std::move(searched));
 }
 
 loaded load_file(const std::string& path, const backend_finder& backends) {
     assembly all;
-    std::vector<std::string> files;
-    file_layer(path, absence::error, refusal::error, all, files);
-    return finish(all, backends, std::move(files));
+    std::vector<looked_for> searched;
+    file_layer(path, absence::error, refusal::error, all, searched);
+    return finish(all, backends, std::move(searched));
 }
 
 }  // namespace fd2::settings

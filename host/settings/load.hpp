@@ -6,6 +6,7 @@
 // stands for both; the word `none` means no file at all.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <span>
@@ -45,6 +46,13 @@ struct inputs {
     std::string system_file = "/etc/fd2/fd2.yaml";
 };
 
+/// A file that was looked for.
+struct looked_for {
+    enum class outcome : std::uint8_t { read, absent, refused, failed };
+    std::string path;
+    outcome result = outcome::read;
+};
+
 /// What came out. Plain data.
 struct loaded {
     settings values;                      ///< meaningful if ok(); otherwise as far as it went
@@ -56,7 +64,8 @@ struct loaded {
     /// Where a key's value came from; `name` is in keys(). Options of backends know their own.
     const origin& origin_of(std::string_view name) const;
 
-    std::vector<origin> origins;  ///< parallel to keys()
+    std::vector<origin> origins;       ///< parallel to keys()
+    std::vector<looked_for> searched;  ///< weakest first; `files` are those of them that were read
 };
 
 /// Never fails as a whole: what is wrong is in `diagnostics`, all of it. Without a file, a variable

@@ -94,10 +94,11 @@ quantity parse(std::string_view text, std::span<const unit> units, std::span<con
 
     const bool bytes = units.data() == size_units;
     if (rest.empty()) {
-        // A large count of bytes was meant as bytes; a small one as the unit people think in.
-        std::string meant = bytes ? (count >= 1024 || count == 0 ? format(count, units)
-                                                                 : std::to_string(count) + "KiB")
-                                  : std::to_string(count) + "ms";
+        // A large count of bytes was meant as bytes; a small one may be meant in either.
+        const std::string digits = std::to_string(count);
+        const std::string meant = !bytes                        ? digits + "ms"
+                                  : count >= 1024 || count == 0 ? format(count, units)
+                                                                : digits + "B or " + digits + "KiB";
         return {{}, shown + " has no unit", "write " + meant};
     }
     if (rest.front() == '.' || rest.front() == ',') {

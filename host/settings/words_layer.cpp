@@ -116,8 +116,14 @@ void assign_features(std::string_view text, const origin& at, assembly& out) {
           });
 }
 
+/// Both lists take the same words, so what is wrong with them is said once, and of neither.
 void assign_backends(std::string_view text, const origin& at, assembly& out) {
-    for (const auto name : both_lists) assign(*find_key(name), text, at, out);
+    for (const auto name : both_lists) {
+        const key_info& key = *find_key(name);
+        const std::size_t mentioned = out.mentions.size();
+        if (!out.assign(key, list_of(key, text, at), at, false, "backends")) return;
+        if (name != both_lists[0]) out.mentions.resize(mentioned);
+    }
 }
 
 }  // namespace

@@ -103,13 +103,14 @@ class Demo:
             kept = file.read()
         with open(stats, encoding="utf-8") as file:
             report = json.load(file)
-        print("  kept by fd2, after everything has ended (--tail-out, --stats):")
+        print("  kept by fd2, after everything has ended (--tail-out, --stats): the remote's stderr;\n"
+              "  what the local rsync says itself does not pass through fd2")
         print("    " + kept.strip().replace(self.directory, "$D").replace("\n", "\n    "))
         print(f"    bytes {report['bytes']}, end {report['end']}, "
               f"exit {json.dumps(report['exit'])}")
         good = status == 23 and "missing" in kept and report["bytes"] == len(kept.encode())
-        self.row("rsync failure", good, f"exit status {status}, {len(kept)} bytes of stderr kept",
-                 seconds)
+        self.row("rsync failure", good,
+                 f"exit status {status}, {len(kept)} bytes kept (the remote's stderr only)", seconds)
 
     def master_options(self, name, seconds):
         return ["-v", "-o", "ControlMaster=auto", "-o", f"ControlPersist={seconds}",

@@ -12,15 +12,32 @@ import documents
 def complaints(page):
     path = os.path.join(documents.ROOT, page)
     lint = subprocess.run(["mandoc", "-Tlint", path], stdout=subprocess.PIPE, text=True)
-    # Whether the other pages are installed is no business of this one.
-    out = [line for line in lint.stdout.splitlines() if "referenced manual not found" not in line]
+    # Whether the other pages are installed is no business of this one; and fd2 is no part of the
+    # operating system that mandoc thinks it knows.
+    fine = ("referenced manual not found", "operating system explicitly specified")
+    out = [line for line in lint.stdout.splitlines() if not any(text in line for text in fine)]
     if shutil.which("man") and shutil.which("groff"):
         shown = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", path],
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                               env={**os.environ, "LC_ALL": "C.UTF-8", "MANPAGER": "cat"})
+                               env={**os.environ, "LC_ALL": "C.UTF-8", "MANPAGER": "cat",
+                                    "MANWIDTH": "80"})
         out += shown.stderr.splitlines()
         if shown.returncode != 0 or len(shown.stdout) < 500:
             out.append(f"{page}: man cannot show it")
+        out += misnamed(page, shown.stdout.strip().splitlines())
+    return out
+
+
+def misnamed(page, lines):
+    """What is wrong with the first and the last line: title and volume; system and date."""
+    name, section = os.path.basename(page).rsplit(".", 1)
+    title = f"{name.upper()}({section})"
+    volume = {"1": "fd2 General Commands Manual", "5": "fd2 File Formats Manual"}[section]
+    out = []
+    if not lines or re.split(r"\s{2,}", lines[0].strip()) != [title, volume, title]:
+        out.append(f"{page}: its header is {lines[:1]}")
+    if not lines or not re.fullmatch(r"fd2\s{2,}\w+ \d+, \d{4}\s{2,}fd2", lines[-1].strip()):
+        out.append(f"{page}: its footer is {lines[-1:]}")
     return out
 
 

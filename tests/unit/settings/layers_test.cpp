@@ -125,7 +125,7 @@ TEST_CASE("mistakes of all layers are told together") {
           "always, never\n"
           "FD2_FEATURES: error: features.warp: unknown feature; valid here: "
           "ssh-socketpair-stderr\n"
-          "FD2_CAPTURE_TAIL: error: capture.tail: \"64\" has no unit; write 64KiB\n"
+          "FD2_CAPTURE_TAIL: error: capture.tail: \"64\" has no unit; write 64B or 64KiB\n"
           "--forward: error: forward.mode: \"rew\" is none of raw, lines, lossy, off; did you mean "
           "\"raw\"?\n"
           "--set: error: a.b: unknown key; `fd2 config show` lists what there is\n");
