@@ -1,88 +1,26 @@
 // The `pipe` backend: an anonymous pipe.
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "fd2/plugin.hpp"
+#include "support/pipe_medium.hpp"
 
 namespace {
 
 struct pipe_backend {
+    using medium = fd2::plugin::pipe_medium;
     static constexpr const char* id = "pipe";
     static constexpr const char* version = FD2_BACKEND_VERSION;
     static constexpr const char* vendor = "fd2";
     static constexpr const char* description =
         "anonymous pipe, read by a thread or the host's loop";
     static constexpr const char* thread_name = "fd2-pipe";
-    static constexpr std::uint64_t caps = FD2_CAP_POLLABLE | FD2_CAP_WAKE | FD2_CAP_KEEPS_WRITERS |
-                                          FD2_CAP_REOPENABLE | FD2_CAP_COMPACT | FD2_CAP_ATOMIC |
-                                          FD2_CAP_HANDOVER;
+    static constexpr std::uint64_t caps = medium::caps;
+    static constexpr fd2_option_spec options[] = {medium::capacity};
 
-    // Zero keeps the kernel's size. The kernel rounds up to a power of two of pages; the lower
-    // bound is one page, the upper one what F_SETPIPE_SZ takes at all.
-    static constexpr fd2_option_spec options[] = {{
-        sizeof(fd2_option_spec),
-        FD2_OPTION_BYTES,
-        "capacity",
-        "how much the pipe holds before the child blocks; 0 keeps the kernel's size",
-        nullptr,
-        nullptr,
-        0,
-        0,
-        std::int64_t{1} << 30,
-    }};
-
-    static std::int32_t describe(int read_end, fd2_drain_spec& spec, fd2_error* error) {
-        struct stat status {};
-        if (fstat(read_end, &status) != 0) {
-            const int failed = errno;
-            return fd2_fail(error, fd2_code_of_errno(failed), failed, "fstat",
-                            "carried descriptor");
-        }
-        const int flags = fcntl(read_end, F_GETFL);
-        if (!S_ISFIFO(status.st_mode) || flags < 0 || (flags & O_ACCMODE) == O_WRONLY) {
-            return fd2_fail(error, FD2_E_UNSUPPORTED, 0, "adopt", "not the read end of a pipe");
-        }
-        if (!(flags & O_NONBLOCK) && fcntl(read_end, F_SETFL, flags | O_NONBLOCK) != 0) {
-            const int failed = errno;
-            return fd2_fail(error, fd2_code_of_errno(failed), failed, "fcntl", "O_NONBLOCK");
-        }
-        const int size = fcntl(read_end, F_GETPIPE_SZ);
-        spec.medium = FD2_MEDIUM_PIPE;
-        // One-byte writes share pages, so a pipe holds the same whatever the size of the writes.
-        spec.capacity_bytes = spec.capacity_small_writes =
-            size > 0 ? static_cast<std::uint64_t>(size) : 0;
-        return FD2_OK;
+    static std::int32_t describe(fd2_instance&, const fd2_carry& carry, const fd2_options*,
+                                 fd2_drain_spec& spec, fd2_error* error) {
+        return medium::describe(static_cast<int>(carry.read), spec, error);
     }
-
-    static std::int32_t make(const fd2_host& host, const fd2_options* given, fd2_drain_spec& spec,
+    static std::int32_t make(fd2_instance& instance, const fd2_options* given, fd2_drain_spec& spec,
                              fd2_error* error) {
-        int ends[2];
-        if (pipe2(ends, O_CLOEXEC) != 0) {
-            const int failed = errno;
-            return fd2_fail(error, fd2_code_of_errno(failed), failed, "pipe2", "");
-        }
-        const std::int64_t capacity = fd2_option_number(given, "capacity", 0);
-        if (capacity > 0 && fcntl(ends[0], F_SETPIPE_SZ, static_cast<int>(capacity)) < 0) {
-            // Refused above /proc/sys/fs/pipe-max-size or the user's quota: a smaller pipe serves,
-            // and `info` reports what it really holds.
-            fd2::plugin::say(
-                host, FD2_LOG_WARNING,
-                errno == EPERM
-                    ? "capacity refused (see /proc/sys/fs/pipe-max-size); the kernel's size is kept"
-                    : "capacity refused; the kernel's size is kept");
-        }
-        // The read end has a description of its own: the child's stays blocking.
-        const std::int32_t code = describe(ends[0], spec, error);
-        if (code != FD2_OK) {
-            close(ends[0]);
-            close(ends[1]);
-            return code;
-        }
-        spec.read_end = ends[0];
-        spec.child_end = ends[1];
-        return FD2_OK;
+        return medium::make(instance.host, given, spec, error);
     }
 };
 

@@ -15,12 +15,13 @@ struct refuser {
     static constexpr fd2_option_spec options[] = {
         {sizeof(fd2_option_spec), FD2_OPTION_BOOL, "unused", "nothing", nullptr, nullptr, 0, 0, 1}};
 
-    static std::int32_t describe(int, fd2_drain_spec&, fd2_error* error) {
+    static std::int32_t describe(fd2_instance&, const fd2_carry&, const fd2_options*,
+                                 fd2_drain_spec&, fd2_error* error) {
         return fd2_fail(error, FD2_REFUSER_CODE, 0, "refused", "adopt");
     }
-    static std::int32_t make(const fd2_host& host, const fd2_options*, fd2_drain_spec&,
+    static std::int32_t make(fd2_instance& instance, const fd2_options*, fd2_drain_spec&,
                              fd2_error* error) {
-        fd2::plugin::say(host, FD2_LOG_INFO, "asked");
+        fd2::plugin::say(instance.host, FD2_LOG_INFO, "asked");
         return fd2_fail(error, FD2_REFUSER_CODE, 0, "refused", "open");
     }
 };

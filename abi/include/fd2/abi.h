@@ -87,6 +87,10 @@ typedef struct fd2_error {
 #define FD2_MEDIUM_TCP 3u
 #define FD2_MEDIUM_PTY 4u
 
+/* finish(drain) can only wait until no byte came for a while: what a writer wrote before it may be
+ * missing if it was under way for longer than that. */
+#define FD2_INFO_SETTLES 1u
+
 /* Filled by the channel, for this channel: it may claim less than its backend does. */
 typedef struct fd2_info {
     uint32_t struct_size;
@@ -98,7 +102,7 @@ typedef struct fd2_info {
     uint64_t wakeups;               /* waits that ended so far */
     uint64_t short_reads;           /* reads that did not fill their buffer */
     uint32_t threads_per_channel;   /* threads that `start` makes for one channel */
-    uint32_t reserved0;             /* zero */
+    uint32_t flags;                 /* FD2_INFO_* */
 } fd2_info;
 
 /* ---- what the host gives -------------------------------------------------------------------- */

@@ -21,6 +21,24 @@
 #include "fd2/ext/handover.h"
 #include "fd2/ext/pollable.h"
 
+/* A backend need not use every table and every helper. */
+#ifdef __cplusplus
+#define FD2_DRAIN_TABLE __attribute__((unused)) static constexpr
+#else
+#define FD2_DRAIN_TABLE __attribute__((unused)) static const
+#endif
+#define FD2_DRAIN_HELPER __attribute__((unused)) static
+
+/* What a medium needs in which a written byte is not yet a readable one: TCP. Static. */
+typedef struct fd2_drain_transit {
+    /* Bytes that writers have written and that the read end has not got yet: 0, or at least as many
+     * as there are; negative where that cannot be told. Asked at the finish only. [drain] */
+    int64_t (*in_flight)(const fd2_instance* instance, fd2_native read_end);
+
+    /* NULL, or called just before the kit closes the read end. */
+    void (*before_close)(fd2_native read_end);
+} fd2_drain_transit;
+
 /* What is particular to one channel of one backend. */
 typedef struct fd2_drain_spec {
     const char* thread_name; /* at most 15 bytes; static */
@@ -31,6 +49,11 @@ typedef struct fd2_drain_spec {
     uint64_t caps;           /* FD2_CAP_* of this channel */
     uint64_t capacity_bytes;
     uint64_t capacity_small_writes;
+    const fd2_drain_transit* transit; /* NULL: what was written can be read */
+    int64_t settle_ns; /* with `transit`: where it cannot tell, finish(drain) ends after this long
+                        * without a byte */
+    uint32_t flags;    /* FD2_INFO_* of this channel */
+    uint32_t own;      /* the backend's, for its start */
 } fd2_drain_spec;
 
 /* A read below this many bytes counts as small: a line or a few, not a block. One page: what a
@@ -44,6 +67,14 @@ typedef struct fd2_drain_spec {
 /* Two reads closer than this are one stream of pieces; a lone line is never put off. */
 #define FD2_DRAIN_BURST_NS INT64_C(200000)
 
+/* How soon to ask again for bytes under way, none of which made the read end readable meanwhile: a
+ * loopback's softirq was late by 0.02 to 5 ms where it was late at all. */
+#define FD2_DRAIN_TRANSIT_NS INT64_C(1000000)
+
+/* More than can be under way: the largest sending and receiving buffers of a default Linux are 4
+ * and 32 MiB. Bounds a finish(drain) that can only settle while somebody floods. */
+#define FD2_DRAIN_TRANSIT_MOST (INT64_C(64) << 20)
+
 /* What is read into where the sink offers no memory. On the stack: no channel owns a buffer. */
 #define FD2_DRAIN_BUFFER 16384u
 
@@ -51,18 +82,18 @@ typedef struct fd2_drain_spec {
 struct fd2_instance {
     fd2_host host;     /* copied; absent members are NULL */
     uint32_t channels; /* open ones; atomic */
+    void* own;         /* the backend's; NULL from fd2_drain_init */
 };
 
 static int32_t fd2_drain_init(const fd2_host* host, fd2_instance** out, fd2_error* error);
 static int32_t fd2_drain_deinit(fd2_instance* instance);
 
+/* Channels are open, so that deinit would answer STATE. */
+FD2_DRAIN_HELPER int fd2_drain_is_busy(const fd2_instance* instance);
+
 /* Makes a channel, OPEN, over the two ends of `spec`; RESOURCE without memory. */
 static int32_t fd2_drain_open(fd2_instance* instance, const fd2_drain_spec* spec,
                               const fd2_sink* sink, fd2_channel** out, fd2_error* error);
-
-/* A backend need not use every table and every helper. */
-#define FD2_DRAIN_TABLE __attribute__((unused)) static const
-#define FD2_DRAIN_HELPER __attribute__((unused)) static
 
 /* The members of fd2_channel_ops, fd2_pollable and fd2_handover, as the contract describes them. */
 static int32_t fd2_drain_info(const fd2_channel* channel, fd2_info* out);
@@ -114,6 +145,37 @@ FD2_DRAIN_HELPER const char* fd2_option_text(const fd2_options* options, const c
  * the message, for an unknown one, a wrong type or a value out of range. */
 FD2_DRAIN_HELPER int32_t fd2_check_options(const fd2_options* options, const fd2_option_spec* table,
                                            uint32_t count, fd2_error* error);
+
+/* ---- for a backend with a loop of its own, which drives many channels ------------------------ */
+
+/* One loop's identity, a thread that never drives channels of another. */
+typedef struct fd2_drain_loop {
+    /* Has the loop call fd2_drain_step for the channel of `task` soon. Never fails or waits, and
+     * calls nothing of the kit: the channel's lock is held. Not called once the channel ended.
+     * [any thread] */
+    void (*ring)(void* task);
+} fd2_drain_loop;
+
+/* Answered by fd2_drain_step alone: the channel is wanted by fd2_drain_release. Disarm it, then
+ * fd2_drain_let_go; if that answers 0 (it was finished in the meantime) arm again and go on. */
+#define FD2_DRAIN_LET_GO 100
+
+/* Whether start may be called. [owner] */
+FD2_DRAIN_HELPER int fd2_drain_is_open(fd2_channel* channel);
+
+/* OPEN -> RUNNING under `loop`, and rings once. The loop calls fd2_drain_step as each answer and
+ * `ring` say, until it answers FD2_READY_ENDED or was let go. */
+FD2_DRAIN_HELPER int32_t fd2_drain_start_on(fd2_channel* channel, const fd2_drain_loop* loop,
+                                            void* task, fd2_error* error);
+FD2_DRAIN_HELPER int32_t fd2_drain_step(fd2_channel* channel, uint32_t max_bytes,
+                                        int64_t* deadline);
+static int fd2_drain_let_go(fd2_channel* channel);
+
+/* Ends the channel with an error of the loop's. */
+FD2_DRAIN_HELPER void fd2_drain_abort(fd2_channel* channel, int32_t sys_errno);
+
+/* The last thing a loop does with a channel, disarmed by then: join and release wait for it. */
+FD2_DRAIN_HELPER void fd2_drain_detach(fd2_channel* channel);
 
 #include "fd2/drain_options.h"
 #if defined(__linux__)

@@ -7,11 +7,18 @@
  *         static constexpr std::uint64_t caps = FD2_CAP_WAKE | ...;   // at best
  *         static constexpr fd2_option_spec options[] = {...};         // at least one
  *         // The kernel object. Owns what it made until it returns FD2_OK.
- *         static std::int32_t make(const fd2_host &, const fd2_options *, fd2_drain_spec &,
+ *         static std::int32_t make(fd2_instance &, const fd2_options *, fd2_drain_spec &,
  *                                  fd2_error *);
  *         // Hand-over: describes a descriptor that a channel of the same medium carried.
  *         // UNSUPPORTED where it is of another kind; takes nothing.
- *         static std::int32_t describe(int read_end, fd2_drain_spec &, fd2_error *);
+ *         static std::int32_t describe(fd2_instance &, const fd2_carry &, const fd2_options *,
+ *                                      fd2_drain_spec &, fd2_error *);
+ *
+ *         // Optional, both: what an instance owns beside its channels.
+ *         static std::int32_t begin(fd2_instance &, fd2_error *);
+ *         static void end(fd2_instance &) noexcept;
+ *         // Optional: in place of the kit's, for a backend with a loop of its own.
+ *         static std::int32_t start(fd2_channel *, fd2_error *);
  *     };
  *     FD2_BACKEND(my_backend)
  *
@@ -24,6 +31,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "fd2/drain.h"
 
@@ -50,10 +58,56 @@ inline void say(const fd2_host& host, std::int32_t level, const char* message) n
     if (host.log) host.log(host.ctx, level, message, static_cast<std::uint32_t>(strlen(message)));
 }
 
+template <class Backend, class = void>
+struct has_begin : std::false_type {};
+template <class Backend>
+struct has_begin<Backend, std::void_t<decltype(&Backend::begin)>> : std::true_type {};
+
+template <class Backend, class = void>
+struct has_start : std::false_type {};
+template <class Backend>
+struct has_start<Backend, std::void_t<decltype(&Backend::start)>> : std::true_type {};
+
 template <class Backend>
 struct glue {
     static constexpr std::uint32_t option_count =
         static_cast<std::uint32_t>(sizeof(Backend::options) / sizeof(Backend::options[0]));
+
+    static std::int32_t init(const fd2_host* host, fd2_instance** out, fd2_error* error) noexcept {
+        return guarded(error, "init", [&]() -> std::int32_t {
+            std::int32_t code = fd2_drain_init(host, out, error);
+            if constexpr (has_begin<Backend>::value) {
+                if (code != FD2_OK) return code;
+                code = Backend::begin(**out, error);
+                if (code != FD2_OK) (void)fd2_drain_deinit(*out);
+            }
+            return code;
+        });
+    }
+
+    static std::int32_t deinit(fd2_instance* instance) noexcept {
+        if constexpr (has_begin<Backend>::value) {
+            if (instance == nullptr) return FD2_E_INVALID;
+            if (fd2_drain_is_busy(instance)) return FD2_E_STATE;
+            Backend::end(*instance);
+        }
+        return fd2_drain_deinit(instance);
+    }
+
+    static std::int32_t start(fd2_channel* channel, fd2_error* error) noexcept {
+        return guarded(error, "start", [&]() -> std::int32_t {
+            if (channel == nullptr) return fd2_fail(error, FD2_E_INVALID, 0, "start", "no channel");
+            return Backend::start(channel, error);
+        });
+    }
+
+    static constexpr fd2_channel_ops channel_ops() noexcept {
+        fd2_channel_ops made = fd2_drain_ops;
+        if constexpr (has_start<Backend>::value) {
+            made.start = start;
+        }
+        return made;
+    }
 
     static std::int32_t open(fd2_instance* instance, const fd2_options* options,
                              const fd2_sink* sink, fd2_channel** out, fd2_error* error) noexcept {
@@ -62,7 +116,7 @@ struct glue {
             std::int32_t code = fd2_check_options(options, Backend::options, option_count, error);
             if (code != FD2_OK) return code;
             fd2_drain_spec spec = blank();
-            code = Backend::make(instance->host, options, spec, error);
+            code = Backend::make(*instance, options, spec, error);
             if (code != FD2_OK) return code;
             code = fd2_drain_open(instance, &spec, sink, out, error);
             if (code != FD2_OK) {
@@ -83,7 +137,7 @@ struct glue {
             std::int32_t code = fd2_check_options(options, Backend::options, option_count, error);
             if (code != FD2_OK) return code;
             fd2_drain_spec spec = blank();
-            code = Backend::describe(static_cast<int>(carry->read), spec, error);
+            code = Backend::describe(*instance, *carry, options, spec, error);
             if (code != FD2_OK) return code;
             spec.read_end = carry->read;
             spec.paused = (carry->flags & FD2_CARRY_PAUSED) != 0;
@@ -113,6 +167,8 @@ struct glue {
         return spec;
     }
 
+    static constexpr fd2_channel_ops ops = channel_ops();
+
     static constexpr fd2_backend table = {
         sizeof(fd2_backend),
         sizeof(fd2_option_spec),
@@ -124,9 +180,9 @@ struct glue {
         option_count,
         0,
         Backend::options,
-        &fd2_drain_ops,
-        fd2_drain_init,
-        fd2_drain_deinit,
+        &ops,
+        init,
+        deinit,
         open,
         get_extension,
     };

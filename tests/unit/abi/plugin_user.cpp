@@ -12,13 +12,20 @@ struct test_backend {
     static constexpr fd2_option_spec options[] = {
         {sizeof(fd2_option_spec), FD2_OPTION_ENUM, "mode", "one of two", "a|b", "a", 0, 0, 0}};
 
-    static std::int32_t make(const fd2_host& host, const fd2_options* given, fd2_drain_spec&,
+    static std::int32_t make(fd2_instance& instance, const fd2_options* given, fd2_drain_spec&,
                              fd2_error* error) {
-        fd2::plugin::say(host, FD2_LOG_INFO, fd2_option_text(given, "mode", "a"));
+        fd2::plugin::say(instance.host, FD2_LOG_INFO, fd2_option_text(given, "mode", "a"));
         return fd2_fail(error, FD2_E_UNSUPPORTED, 0, "open", "");
     }
-    static std::int32_t describe(int, fd2_drain_spec&, fd2_error* error) {
+    static std::int32_t describe(fd2_instance&, const fd2_carry&, const fd2_options*,
+                                 fd2_drain_spec&, fd2_error* error) {
         return fd2_fail(error, FD2_E_UNSUPPORTED, 0, "adopt", "");
+    }
+    static std::int32_t begin(fd2_instance&, fd2_error*) { return FD2_OK; }
+    static void end(fd2_instance&) noexcept {}
+    static std::int32_t start(fd2_channel* channel, fd2_error* error) {
+        static constexpr fd2_drain_loop loop = {nullptr};
+        return fd2_drain_start_on(channel, &loop, nullptr, error);
     }
 };
 }  // namespace

@@ -1,0 +1,160 @@
+// The coroutine that drives one channel on a loop. Include from the source file that holds the kit.
+#pragma once
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <coroutine>
+#include <exception>
+#include <optional>
+
+#include "fd2/plugin.hpp"
+#include "loop.hpp"
+
+namespace fd2::tokio_like_async {
+
+/// Bytes that a channel may deliver in one turn while others wait for theirs.
+constexpr std::uint32_t turn_budget = 64 * 1024;
+
+/// A coroutine that its own end destroys. Its promise holds what the task waits with; the frame of
+/// a channel that idles is all the memory that it costs here, beside Asio's for the descriptor.
+class task {
+  public:
+    class promise_type;
+    using handle = std::coroutine_handle<promise_type>;
+
+    explicit task(handle of) : handle_(of) {}
+    promise_type& operator*() const { return handle_.promise(); }
+    void destroy() const { handle_.destroy(); }
+
+  private:
+    handle handle_;
+};
+
+class task::promise_type final : public ringable {
+  public:
+    /// Watches nothing yet.
+    promise_type(loop& on, fd2_channel* channel)
+        : ringable([](ringable& self) noexcept { static_cast<promise_type&>(self).resume(); }),
+          loop_(on),
+          channel_(channel),
+          fd_(on.context()) {}
+
+    task get_return_object() { return task(handle::from_promise(*this)); }
+    std::suspend_always initial_suspend() noexcept { return {}; }
+    std::suspend_never final_suspend() noexcept { return {}; }
+    void return_void() noexcept {}
+    [[noreturn]] void unhandled_exception() noexcept { std::terminate(); }
+
+    /// Until one of: readiness where armed, the timer where set, a ring.
+    std::suspend_always something() noexcept { return {}; }
+
+    /// Registers the channel's descriptor with the loop. Throws boost::system::system_error.
+    void watch(int fd) { fd_.assign(fd); }
+
+    /// The next readiness resumes the task.
+    void arm() {
+        if (armed_) return;
+        fd_.async_wait(fd_.wait_read, [this](const boost::system::error_code&) {
+            armed_ = false;
+            --pending_;
+            resume();
+        });
+        armed_ = true;
+        ++pending_;
+    }
+
+    /// That moment resumes the task. In the place of an earlier one.
+    void set_timer(std::int64_t deadline) {
+        if (!timer_) timer_.emplace(loop_.context());
+        timer_->expires_at(
+            std::chrono::steady_clock::time_point(std::chrono::nanoseconds(deadline)));
+        timer_->async_wait([this](const boost::system::error_code&) {
+            --pending_;
+            resume();
+        });
+        ++pending_;
+    }
+
+    /// Ends every wait; the loop knows the descriptor no more, and it stays open. Complete once
+    /// `idle`.
+    void disarm() noexcept {
+        (void)fd_.release();
+        timer_.reset();
+    }
+    bool idle() const noexcept { return pending_ == 0; }
+
+    loop& on() const noexcept { return loop_; }
+    fd2_channel* channel() const noexcept { return channel_; }
+
+  private:
+    void resume() noexcept { handle::from_promise(*this).resume(); }
+
+    loop& loop_;
+    fd2_channel* channel_;
+    boost::asio::posix::stream_descriptor fd_;
+    std::optional<boost::asio::steady_timer> timer_;
+    unsigned pending_ = 0;
+    bool armed_ = false;
+};
+
+/// The promise of the coroutine that awaits this.
+struct own_promise {
+    task::promise_type* found = nullptr;
+    bool await_ready() const noexcept { return false; }
+    bool await_suspend(task::handle of) noexcept {
+        found = &of.promise();
+        return false;
+    }
+    task::promise_type& await_resume() const noexcept { return *found; }
+};
+
+/// A loop as the kit knows it.
+class channel_loop final : public loop {
+  public:
+    const fd2_drain_loop& face() const noexcept { return face_; }
+
+  private:
+    static void ring_task(void* of) noexcept {
+        auto& self = *static_cast<task::promise_type*>(of);
+        self.on().ring(self);
+    }
+    const fd2_drain_loop face_{ring_task};
+};
+
+/// Drives the channel from its start until it ended or was let go. Each resumption is a turn.
+inline task drive(loop& on, fd2_channel* channel) {
+    task::promise_type& self = co_await own_promise{};
+    for (;; co_await self.something()) {
+        std::int64_t deadline = -1;
+        std::int32_t answer = fd2_drain_step(channel, turn_budget, &deadline);
+        try {
+            if (answer == FD2_READY_AGAIN) on.ring(self);
+            if (answer == FD2_READY_WAIT) self.arm();
+            if (answer == FD2_READY_WAIT || answer == FD2_READY_LATER) {
+                if (deadline >= 0) self.set_timer(deadline);
+            }
+        } catch (...) {
+            // No memory to wait with: nobody would ever come back to this channel.
+            fd2_drain_abort(channel, ENOMEM);
+            answer = FD2_READY_ENDED;
+        }
+        if (answer != FD2_READY_ENDED && answer != FD2_DRAIN_LET_GO) continue;
+
+        const auto fd = static_cast<int>(channel->spec.read_end);
+        self.disarm();
+        while (!self.idle()) co_await self.something();
+        if (answer == FD2_READY_ENDED || fd2_drain_let_go(channel) != 0) break;
+        try {  // it was finished in the meantime
+            self.watch(fd);
+            on.ring(self);
+        } catch (...) {
+            fd2_drain_abort(channel, ENOMEM);
+            break;
+        }
+    }
+    on.forget(self);
+    fd2_drain_detach(channel);
+}
+
+}  // namespace fd2::tokio_like_async
