@@ -17,14 +17,69 @@
 
 namespace channel_suite {
 
+namespace {
+constexpr int most_loops = 2;  // of any backend as configured (CMakeLists.txt)
+}
+
 // ---- backends ---------------------------------------------------------------------------------
 
-backend::backend(std::shared_ptr<const fd2::loader::plugin> plugin) : plugin_(std::move(plugin)) {
+backend::backend(std::shared_ptr<const fd2::loader::plugin> plugin, const std::string& configured)
+    : plugin_(std::move(plugin)), id_(plugin_->id) {
+    if (!configured.empty()) id_ += " " + configured;
+    std::stringstream pairs(configured);
+    for (std::string pair; std::getline(pairs, pair, '&');) {
+        const auto sign = pair.find('=');
+        configure(pair.substr(0, sign), pair.substr(sign + 1));
+    }
     host_.struct_size = sizeof(host_);
     host_.ctx = this;
     host_.log = log;
     fd2_error error = blank_error();
     if (table().init(&host_, &instance_, &error) != FD2_OK) throw std::runtime_error(error.message);
+
+    recorder unused;
+    const fd2_sink sink = unused.sink();
+    const auto options = with_configured({});
+    const fd2_options given{sizeof(fd2_options), static_cast<std::uint32_t>(options.size()),
+                            sizeof(fd2_option), 0, options.data()};
+    // Each event loop is made with the first channel that it drives, once for all: here, so that
+    // tests that count descriptors and threads see what a channel costs.
+    for (int i = 0; i < most_loops; ++i) {
+        fd2_channel* channel = nullptr;
+        if (table().open(instance_, &given, &sink, &channel, &error) != FD2_OK ||
+            ops().start(channel, &error) != FD2_OK) {
+            throw std::runtime_error(id_ + ": " + error.message);
+        }
+        kind_.struct_size = sizeof(kind_);
+        (void)ops().info(channel, &kind_);
+        (void)ops().finish(channel, FD2_FINISH_NOW);
+        (void)ops().join(channel, fd2::never);
+        (void)ops().close(channel);
+    }
+}
+
+void backend::configure(const std::string& name, const std::string& value) {
+    for (std::uint32_t i = 0; i < table().option_count; ++i) {
+        const auto& spec = table().options[i];
+        if (name != spec.name) continue;
+        const bool word = spec.type == FD2_OPTION_ENUM;
+        words_.push_back(value);
+        configured_.push_back({sizeof(fd2_option), spec.type, spec.name,
+                               word ? words_.back().c_str() : nullptr,
+                               word ? 0 : std::stoll(value)});
+        return;
+    }
+    throw std::runtime_error(id_ + ": no option " + name);
+}
+
+std::vector<fd2_option> backend::with_configured(std::vector<fd2_option> given) const {
+    for (const auto& each : configured_) {
+        const bool named = std::any_of(given.begin(), given.end(), [&](const fd2_option& other) {
+            return std::string_view(other.name) == each.name;
+        });
+        if (!named) given.push_back(each);
+    }
+    return given;
 }
 
 backend::~backend() {
@@ -49,9 +104,11 @@ const std::vector<std::shared_ptr<backend>>& backends() {
         std::vector<std::shared_ptr<backend>> loaded;
         fd2::loader::loader from({}, {});
         for (std::string file; std::getline(files, file, ':');) {
-            auto plugin = from.load(file, fd2::loader::trust::callers);
+            const auto mark = file.find('?');
+            auto plugin = from.load(file.substr(0, mark), fd2::loader::trust::callers);
             if (!plugin) throw std::runtime_error(plugin.error().message);
-            loaded.push_back(std::make_shared<backend>(*plugin));
+            loaded.push_back(std::make_shared<backend>(
+                *plugin, mark == std::string::npos ? "" : file.substr(mark + 1)));
         }
         if (loaded.empty()) throw std::runtime_error("FD2_TEST_BACKENDS names no backend");
         return loaded;
@@ -80,8 +137,9 @@ fd2_error blank_error() {
 
 // ---- one channel ------------------------------------------------------------------------------
 
-driver::driver(variant v, recorder& into, const std::vector<fd2_option>& options)
+driver::driver(variant v, recorder& into, const std::vector<fd2_option>& given)
     : v_(std::move(v)), error_(blank_error()) {
+    const auto options = v_.of->with_configured(given);
     const fd2_options table{sizeof(fd2_options), static_cast<std::uint32_t>(options.size()),
                             sizeof(fd2_option), 0, options.data()};
     const fd2_sink sink = into.sink();

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <ostream>
@@ -25,18 +26,24 @@ namespace channel_suite {
 /// One backend under test, loaded by the real loader, with one instance.
 class backend {
   public:
-    explicit backend(std::shared_ptr<const fd2::loader::plugin> plugin);
+    /// `configured`: "name=value&name=value", options of every channel that is opened.
+    backend(std::shared_ptr<const fd2::loader::plugin> plugin, const std::string& configured);
     ~backend();
     backend(const backend&) = delete;
     backend& operator=(const backend&) = delete;
 
-    const std::string& id() const { return plugin_->id; }
+    /// With its configuration.
+    const std::string& id() const { return id_; }
     const fd2_backend& table() const { return *plugin_->backend; }
     const fd2_channel_ops& ops() const { return *plugin_->backend->channel; }
     const fd2_pollable* pollable() const { return plugin_->pollable; }
     const fd2_handover* handover() const { return plugin_->handover; }
     fd2_instance* instance() const { return instance_; }
-    bool claims(std::uint64_t caps) const { return (table().caps & caps) == caps; }
+    /// Of a channel as configured.
+    std::uint32_t medium() const { return kind_.medium; }
+    bool claims(std::uint64_t caps) const { return (kind_.caps & caps) == caps; }
+    /// `given` and whatever was configured beside it.
+    std::vector<fd2_option> with_configured(std::vector<fd2_option> given) const;
 
     /// What the backend said through the host's log since the last call.
     std::string said() const;
@@ -44,7 +51,13 @@ class backend {
   private:
     static void log(void* ctx, std::int32_t level, const char* message, std::uint32_t size);
 
+    void configure(const std::string& name, const std::string& value);
+
     std::shared_ptr<const fd2::loader::plugin> plugin_;
+    std::string id_;
+    std::list<std::string> words_;
+    std::vector<fd2_option> configured_;
+    fd2_info kind_{};
     fd2_host host_{};
     mutable std::mutex mutex_;
     mutable std::string said_;

@@ -290,7 +290,7 @@ TEST_CASE("a backend describes itself completely and truthfully") {
         CHECK(info.capacity_bytes > 0);
         CHECK(info.capacity_small_writes > 0);
         CHECK(info.reads == 0);
-        CHECK(info.reserved0 == 0);
+        CHECK(info.flags == 0);
     }
 }
 

@@ -105,6 +105,22 @@ std::uint64_t fill(int fd, std::size_t piece) {
     return total;
 }
 
+std::uint64_t fill_pattern(int fd, std::uint64_t position, std::size_t piece) {
+    const int flags = ::fcntl(fd, F_GETFL);
+    (void)::fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    std::uint64_t total = 0;
+    for (;;) {
+        std::size_t part = 0;
+        const std::uint8_t* from = pattern_at(position + total, part);
+        const ssize_t put = ::write(fd, from, std::min(part, piece));
+        if (put < 0 && errno == EINTR) continue;
+        if (put <= 0) break;
+        total += static_cast<std::uint64_t>(put);
+    }
+    (void)::fcntl(fd, F_SETFL, flags);
+    return total;
+}
+
 child::child(int child_end, const std::function<int()>& body) {
     std::size_t ignored = 0;
     (void)pattern_at(0, ignored);  // made before the fork

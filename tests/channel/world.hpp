@@ -26,6 +26,8 @@ bool write_pattern(int fd, std::uint64_t position, std::uint64_t size, std::size
 /// As many bytes as the object takes without blocking, in writes of `piece` bytes. Makes the
 /// writer's description non-blocking for the time being.
 std::uint64_t fill(int fd, std::size_t piece);
+/// The same with the pattern from `position` on.
+std::uint64_t fill_pattern(int fd, std::uint64_t position, std::size_t piece);
 
 // ---- child processes
 

@@ -4,9 +4,9 @@
 // a grandchild still holds that fd 2. TRUTH gets, before the first write, exactly what will be
 // written.
 //
-// The text is lines of "c SEQUENCE PADDING", and every write ends at a line's end and stays below
-// PIPE_BUF, so that a flooding grandchild's lines ("g ...") can stand between but not inside them.
-// The grandchild lives until stdin ends (the test's leash) or its fd 2 breaks.
+// The text is lines of "c SEQUENCE PADDING" in ASCII; each byte of a flooding grandchild has its
+// high bit set. So the two are told apart wherever they meet, also where writes are torn (TCP). The
+// grandchild lives until stdin ends (the test's leash) or its fd 2 breaks.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -22,7 +22,7 @@
 namespace {
 
 constexpr size_t most_bytes = 300 * 1024;
-constexpr size_t pipe_buf = 4096;  // writes up to this size are not torn (Linux)
+constexpr size_t most_at_once = 4096;
 constexpr int trouble = 70;
 
 bool write_all(int fd, const char* data, size_t size) {
@@ -48,6 +48,7 @@ bool write_all(int fd, const char* data, size_t size) {
         if (ready > 0 && read(0, &byte, 1) <= 0) _exit(0);
         if (!flood) continue;
         line = "g " + std::to_string(number) + " ............................................\n";
+        for (char& c : line) c = static_cast<char>(c | 0x80);
         if (!write_all(2, line.data(), line.size())) _exit(0);
     }
 }
@@ -69,12 +70,12 @@ int main(int argc, char** argv) {
     std::vector<size_t> write_sizes;
     while (text.size() < amount) {
         const size_t start = text.size();
-        const size_t wanted = pick(1, pick(0, 3) == 0 ? pipe_buf : 200);
+        const size_t wanted = pick(1, pick(0, 3) == 0 ? most_at_once : 200);
         do {
             std::string line = "c " + std::to_string(text.size()) + " ";
             line.append(pick(0, 120), static_cast<char>('a' + text.size() % 26));
             line += '\n';
-            if (text.size() - start + line.size() > pipe_buf) break;
+            if (text.size() - start + line.size() > most_at_once) break;
             text += line;
         } while (text.size() - start < wanted);
         write_sizes.push_back(text.size() - start);
