@@ -133,6 +133,12 @@ bool make_loopback_pair(std::int64_t deadline, const pair_watch* watch, tcp_ends
     // A child that reads its fd 2 sees the end of the file. Shut on the child's side: a FIN from
     // ours would make us the one that closes first, and leave a TIME_WAIT for each channel.
     if (shutdown(child.fd, SHUT_RD) != 0) return fail(failed, "shutdown");
+    // Nothing of ours is ever unsent: the reset at our close, whoever closes it, only spares the
+    // port a TIME_WAIT.
+    const linger at_once{1, 0};
+    if (setsockopt(kept.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) != 0) {
+        return fail(failed, "setsockopt SO_LINGER");
+    }
     out = {kept.release(), child.release()};
     return true;
 }

@@ -7,7 +7,7 @@ namespace fd2::plugin {
 
 /// Both close-on-exec; the caller owns them.
 struct tcp_ends {
-    int kept = -1;   ///< the connecting end, non-blocking
+    int kept = -1;   ///< the connecting end, non-blocking; its close resets the connection
     int child = -1;  ///< the accepted end, blocking
 };
 

@@ -55,29 +55,17 @@ struct tcp_medium {
         60'000'000'000,
     };
 
-    static constexpr fd2_drain_transit transit() noexcept {
-        return {
-            [](const fd2_instance* instance, fd2_native read_end) {
-                return in_flight(*instance, static_cast<int>(read_end));
-            },
-            [](fd2_native read_end) {
-                // Nothing of ours is unsent: the reset only spares the port a TIME_WAIT.
-                const linger at_once{1, 0};
-                (void)setsockopt(static_cast<int>(read_end), SOL_SOCKET, SO_LINGER, &at_once,
-                                 sizeof(at_once));
-            },
-        };
-    }
-    static constexpr fd2_drain_transit in_transit = transit();
-
     /// What the child's end has not got rid of yet. An end that is gone has nothing left.
-    static std::int64_t in_flight(const fd2_instance& instance, int read_end) noexcept {
+    static std::int64_t in_flight(const fd2_instance* instance, fd2_native read_end) noexcept {
         sockaddr_in ours{};
         sockaddr_in theirs{};
-        if (!addresses(read_end, ours, theirs)) return errno == ENOTCONN ? 0 : -errno;
-        const std::int64_t answer = Owner::questions(instance).ask(theirs, ours);
+        if (!addresses(static_cast<int>(read_end), ours, theirs)) {
+            return errno == ENOTCONN ? 0 : -errno;
+        }
+        const std::int64_t answer = Owner::questions(*instance).ask(theirs, ours);
         return answer == -ENOENT ? 0 : answer;
     }
+    static constexpr fd2_drain_transit in_transit = {in_flight};
 
     static bool addresses(int socket, sockaddr_in& ours, sockaddr_in& theirs) noexcept {
         socklen_t size = sizeof(ours);

@@ -71,6 +71,16 @@ TEST_CASE("a channel over TCP leaves no port in TIME_WAIT, however it ends") {
             end.reset();
             CHECK(sockets_at(port, time_wait) == 0);
         }
+        INFO(v << ", released and closed by the host");
+        recorder into;
+        const auto channel = started(v, into);
+        const auto end = channel->take_child_end();
+        const int port = port_of(end.get());
+        fd2_carry carry{};
+        REQUIRE(channel->release(carry) == FD2_OK);
+        ::close(static_cast<int>(carry.read));
+        CHECK(sockets_at(port, time_wait) == 0);
+        CHECK(channel->close() == FD2_OK);
     }
 }
 

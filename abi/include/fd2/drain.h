@@ -34,9 +34,6 @@ typedef struct fd2_drain_transit {
     /* Bytes that writers have written and that the read end has not got yet: 0, or at least as many
      * as there are; negative where that cannot be told. Asked at the finish only. [drain] */
     int64_t (*in_flight)(const fd2_instance* instance, fd2_native read_end);
-
-    /* NULL, or called just before the kit closes the read end. */
-    void (*before_close)(fd2_native read_end);
 } fd2_drain_transit;
 
 /* What is particular to one channel of one backend. */
@@ -63,6 +60,10 @@ typedef struct fd2_drain_spec {
 /* How long a read may be put off while small pieces keep coming. Long enough to gather tens of
  * lines, short against what a person or a protocol notices. */
 #define FD2_DRAIN_NAP_NS INT64_C(50000)
+
+/* So many naps in a row make a stream that lasts: each wake-up costs the same, however much it
+ * brings, so its naps are doubled. */
+#define FD2_DRAIN_LASTING 8u
 
 /* Two reads closer than this are one stream of pieces; a lone line is never put off. */
 #define FD2_DRAIN_BURST_NS INT64_C(200000)

@@ -65,7 +65,7 @@ struct fd2_channel {
     int64_t mark; /* bytes still owed to finish(drain); -1 before it */
     int64_t last_read;
     uint32_t paused;
-    uint32_t napped; /* the coming read was put off */
+    uint32_t naps;   /* in a row, up to FD2_DRAIN_LASTING */
     uint32_t landed; /* after the mark nothing was under way any more */
 
     uint64_t reads, wakeups, short_reads; /* atomic, written by [drain] */

@@ -145,12 +145,7 @@ static int32_t fd2_drain_close(fd2_channel* c) {
                         (c->drive == FD2_DRIVE_CALLER && state == FD2_DRAIN_ENDED);
     if (!allowed) return FD2_E_STATE;
     if (c->spec.child_end != FD2_NATIVE_NONE) (void)close((int)c->spec.child_end);
-    if (c->spec.read_end != FD2_NATIVE_NONE) {
-        if (c->spec.transit && c->spec.transit->before_close) {
-            c->spec.transit->before_close(c->spec.read_end);
-        }
-        (void)close((int)c->spec.read_end);
-    }
+    if (c->spec.read_end != FD2_NATIVE_NONE) (void)close((int)c->spec.read_end);
     if (c->wake >= 0) (void)close(c->wake);
     (void)pthread_mutex_destroy(&c->lock);
     (void)pthread_cond_destroy(&c->changed);

@@ -23,7 +23,7 @@ static int32_t fd2_drain_take_mark(fd2_channel* c) {
     c->mark = under_way + pending;
     c->last_read = fd2_drain_clock();
     c->paused = 0;
-    c->napped = 0;
+    c->naps = 0;
     return 0;
 }
 
@@ -45,17 +45,23 @@ static int32_t fd2_drain_has_landed(fd2_channel* c, int64_t* deadline) {
     return present >= *deadline ? FD2_READY_ENDED : FD2_READY_WAIT;
 }
 
-/* Whether the coming read had better wait. Only while small pieces keep coming (a writer that
- * writes line by line), and only while what gathers meanwhile stays below half the object's
- * capacity, so that the writer is not held up. */
-static int fd2_drain_shall_nap(fd2_channel* c, size_t got) {
+/* How long the coming read had better wait, in ns; 0: not at all. Only while small pieces keep
+ * coming (a writer that writes line by line), and only while what gathers meanwhile stays below
+ * half the object's capacity, so that the writer is not held up. A stream that has lasted for
+ * several naps gets twice as long ones, while those too leave it room. */
+static int64_t fd2_drain_nap(fd2_channel* c, size_t got) {
     const int64_t present = fd2_drain_clock();
     const int in_burst = present - c->last_read < FD2_DRAIN_BURST_NS;
     c->last_read = present;
     const uint64_t half = c->spec.capacity_bytes / 2;
-    const uint64_t enough = c->napped && half > FD2_DRAIN_SMALL ? half : FD2_DRAIN_SMALL;
-    c->napped = in_burst && got < enough;
-    return c->napped != 0;
+    const uint64_t enough = c->naps != 0 && half > FD2_DRAIN_SMALL ? half : FD2_DRAIN_SMALL;
+    if (!in_burst || got >= enough) {
+        c->naps = 0;
+        return 0;
+    }
+    if (c->naps < FD2_DRAIN_LASTING) ++c->naps;
+    return c->naps == FD2_DRAIN_LASTING && got < enough / 2 ? 2 * FD2_DRAIN_NAP_NS
+                                                            : FD2_DRAIN_NAP_NS;
 }
 
 static int32_t fd2_drain_turn(fd2_channel* c, uint32_t max_bytes, int64_t* deadline) {
@@ -98,7 +104,7 @@ static int32_t fd2_drain_turn(fd2_channel* c, uint32_t max_bytes, int64_t* deadl
             if (errno != EAGAIN && errno != EWOULDBLOCK) {
                 return fd2_drain_end(c, FD2_END_ERROR, errno);
             }
-            c->napped = 0;
+            c->naps = 0;
             if (c->mark < 0) return FD2_READY_WAIT;
             const int32_t landed = fd2_drain_has_landed(c, deadline);
             if (landed == FD2_READY_AGAIN) continue;
@@ -124,8 +130,9 @@ static int32_t fd2_drain_turn(fd2_channel* c, uint32_t max_bytes, int64_t* deadl
             continue;
         }
         if ((uint32_t)got == room) continue; /* a full buffer: most likely there is more */
-        if (fd2_drain_shall_nap(c, (size_t)got)) {
-            *deadline = c->last_read + FD2_DRAIN_NAP_NS;
+        const int64_t nap = fd2_drain_nap(c, (size_t)got);
+        if (nap != 0) {
+            *deadline = c->last_read + nap;
             return FD2_READY_LATER;
         }
         if ((size_t)got < FD2_DRAIN_SMALL) return FD2_READY_WAIT; /* most likely empty now */
