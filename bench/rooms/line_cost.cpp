@@ -119,17 +119,45 @@ void record_and_subscriber(benchmark::State& state) {
     count_lines(state);
 }
 
-/// Both sides of a subscriber, on one thread.
-void record_and_reader(benchmark::State& state) {
+/// Both sides of a subscriber, on one thread. `look` reads one line; false: there is none.
+template <class Look>
+void record_and_reader(benchmark::State& state, Look look) {
     const chunk_of_lines chunk;
     capture::capture record({});
     const auto lines = std::make_shared<capture::subscriber>();
     record.add(lines);
     for (auto _ : state) {
         benchmark::DoNotOptimize(record.append(chunk.data(), chunk.size()));
-        while (const auto line = lines->poll()) benchmark::DoNotOptimize(line->text.data());
+        while (look(*lines)) {
+        }
     }
+    if (lines->dropped() != 0) state.SkipWithError("lines were dropped");
     count_lines(state);
+}
+
+void record_and_new_strings(benchmark::State& state) {
+    record_and_reader(state, [](capture::subscriber& lines) {
+        const auto line = lines.poll();
+        if (line) benchmark::DoNotOptimize(line->text.data());
+        return line.has_value();
+    });
+}
+
+void record_and_one_string(benchmark::State& state) {
+    record_and_reader(state, [line = capture::line()](capture::subscriber& lines) mutable {
+        const bool found = lines.poll(line);
+        benchmark::DoNotOptimize(line.text.data());
+        return found;
+    });
+}
+
+void record_and_lent_lines(benchmark::State& state) {
+    record_and_reader(state, [](capture::subscriber& lines) {
+        capture::lent_line line;
+        const bool found = lines.poll(line);
+        benchmark::DoNotOptimize(line.text.data());
+        return found;
+    });
 }
 
 /// Peer: a mutex and a deque of strings, both sides.
@@ -192,7 +220,9 @@ BENCHMARK(split)->Name("split into lines");
 BENCHMARK(record_only)->Name("record: tail and count");
 BENCHMARK(record_in_place)->Name("record, read in place");
 BENCHMARK(record_and_subscriber)->Name("record and a subscriber, drain's side");
-BENCHMARK(record_and_reader)->Name("record and a subscriber, both sides");
+BENCHMARK(record_and_new_strings)->Name("record and a subscriber, both sides");
+BENCHMARK(record_and_one_string)->Name("record and a subscriber, both sides, one string");
+BENCHMARK(record_and_lent_lines)->Name("record and a subscriber, both sides, lines lent");
 BENCHMARK(mutex_and_deque)->Name("peer: mutex and deque of strings");
 BENCHMARK(shifted_window)->Name("peer: a window that is shifted");
 BENCHMARK(write_a_line)->Name("peer: a write a line");

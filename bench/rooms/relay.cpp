@@ -32,7 +32,7 @@ using namespace fd2;
     std::exit(3);
 }
 
-/// Takes every line as it comes, on a thread of its own, and looks at it.
+/// Takes every line as it comes, on a thread of its own, and looks at it where it lies.
 class live_reader {
   public:
     explicit live_reader(long cpu) : thread_([this, cpu] { run(cpu); }) {}
@@ -53,7 +53,7 @@ class live_reader {
         } else {
             bench::pin(cpu);
         }
-        capture::line line;
+        capture::lent_line line;
         while (queue_->wait(line, never)) bytes_ += line.text.size();
     }
 

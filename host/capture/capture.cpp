@@ -50,17 +50,19 @@ bool capture::append(const std::uint8_t* data, std::size_t size) noexcept {
         newlines_ += newlines;
         in_line_ = data[size - 1] != '\n';
     }
-    return !consumers_.empty() && deliver(data, size);
+    return !consumers_.empty() && deliver(data, size, newlines);
 }
 
-bool capture::deliver(const std::uint8_t* data, std::size_t size) noexcept {
+bool capture::deliver(const std::uint8_t* data, std::size_t size, std::uint64_t newlines) noexcept {
     const std::string_view text(reinterpret_cast<const char*>(data), size);
     const std::int64_t time = wall_clock();
     bool full = false;
     std::uint64_t dropped = 0;
     for (auto& each : consumers_) {
         line_consumer& to = *each.consumer;
-        each.lines.feed(text, time, [&](const line_view& line) { dropped += !to.offer(line); });
+        each.lines.feed(
+            text, newlines, time, [&](const line_view& line) { dropped += !to.offer(line); },
+            [&](const line_block& block) { dropped += to.offer_block(block); });
         full |= to.chunk_done();
     }
     if (dropped != 0) {

@@ -10,7 +10,8 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "capture/subscriber.hpp"
+#include "capture/line_consumer.hpp"
+#include "capture/line_splitter.hpp"
 #include "capture/tail.hpp"
 
 namespace fd2::capture {
@@ -78,7 +79,7 @@ class capture {
         line_splitter lines;
     };
 
-    bool deliver(const std::uint8_t* data, std::size_t size) noexcept;
+    bool deliver(const std::uint8_t* data, std::size_t size, std::uint64_t newlines) noexcept;
 
     const limits limits_;
     mutable std::mutex mutex_;  // everything below up to `consumers_mutex_`

@@ -6,24 +6,10 @@
 #include <string>
 #include <string_view>
 
+#include "capture/line_view.hpp"
+#include "capture/newlines.hpp"
+
 namespace fd2::capture {
-
-/// One line, or a piece of one, without its '\n'. The views live for the call only; the text is
-/// `head` followed by `rest` (either may be empty).
-struct line_view {
-    std::string_view head;
-    std::string_view rest;
-    std::uint64_t number = 0;   ///< of the line within the stream, from 1; pieces share it
-    std::int64_t time = 0;      ///< when its last byte came: nanoseconds since the epoch
-    bool continued = false;     ///< an earlier piece of the same line came before
-    bool continues = false;     ///< longer than the limit: a further piece follows
-    bool unterminated = false;  ///< the stream ended without a '\n' after it
-
-    std::size_t size() const noexcept { return head.size() + rest.size(); }
-};
-
-/// Number of '\n' in `data`: a vectorised count, far cheaper than splitting.
-std::uint64_t count_newlines(const std::uint8_t* data, std::size_t size) noexcept;
 
 /// Splits at '\n' and cuts lines longer than `max_line` bytes into pieces. Owns `max_line` bytes
 /// from the start, so that feeding it allocates nothing. [not synchronised]
@@ -63,6 +49,37 @@ class line_splitter {
         }
     }
 
+    /// The same, but whole lines come together: `emit_block(const line_block&)`. Only the line that
+    /// earlier data began, one that is too long, and so its pieces, go by `emit`. `newlines` is the
+    /// number of them in `data`.
+    template <class Emit, class EmitBlock>
+    void feed(std::string_view data, std::uint64_t newlines, std::int64_t time, Emit&& emit,
+              EmitBlock&& emit_block) {
+        const auto feed_line = [&](std::string_view& from) {
+            const std::size_t size = first_line(from);
+            feed(from.substr(0, size), time, emit);
+            from.remove_prefix(size);
+            --newlines;
+        };
+        if (newlines != 0 && is_within_line()) feed_line(data);
+        std::string_view whole = data.substr(0, newlines == 0 ? 0 : whole_lines(data));
+        data.remove_prefix(whole.size());
+        while (!whole.empty()) {
+            const std::string_view text = whole.substr(0, lines_within_limit(whole));
+            if (text.empty()) {
+                feed_line(whole);
+                continue;
+            }
+            const bool all = text.size() == whole.size();
+            const line_block block{text, all ? newlines : count_newlines(text), number_, time};
+            emit_block(block);
+            number_ += block.count;
+            newlines -= block.count;
+            whole.remove_prefix(text.size());
+        }
+        feed(data, time, emit);
+    }
+
     /// The stream is over: emits a last line that had no '\n'.
     template <class Emit>
     void end(std::int64_t time, Emit&& emit) {
@@ -70,6 +87,21 @@ class line_splitter {
     }
 
   private:
+    // Behind a piece that continues, at least a byte of the line is held.
+    bool is_within_line() const noexcept { return skipping_ || !held_.empty(); }
+
+    /// Bytes of `whole`, which ends in '\n', up to its first line that is too long. Goes by steps
+    /// that end in '\n': what lies within one is not longer than the step.
+    std::size_t lines_within_limit(std::string_view whole) const noexcept {
+        std::size_t size = 0;
+        while (size != whole.size()) {
+            const std::size_t step = whole_lines(whole.substr(size, max_line_ + 1));
+            if (step == 0) break;
+            size += step;
+        }
+        return size;
+    }
+
     template <class Emit>
     void emit_piece(std::string_view rest, std::int64_t time, bool continues, bool unterminated,
                     Emit& emit) {

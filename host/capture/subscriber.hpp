@@ -1,34 +1,18 @@
-// Who receives lines, and the bounded queue between the drain and a reader of lines.
+// The bounded queue between the drain and a reader of lines.
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 
 #include "base/clock.hpp"
-#include "capture/line_splitter.hpp"
+#include "capture/line_consumer.hpp"
+#include "capture/line_ring.hpp"
 
 namespace fd2::capture {
-
-/// Receives lines on the drain's thread: bounded time, no exception, no blocking.
-class line_consumer {
-  public:
-    virtual ~line_consumer() = default;
-
-    /// Takes a copy of the line, or refuses it (false: it counts as dropped).
-    virtual bool offer(const line_view& line) noexcept = 0;
-
-    /// The lines of one chunk have all been offered. True asks for a pause: the consumer is full
-    /// and will have the channel resumed.
-    virtual bool chunk_done() noexcept = 0;
-
-    /// No further line will come.
-    virtual void ended() noexcept = 0;
-};
 
 /// One line as a subscriber gets it.
 struct line {
@@ -49,7 +33,7 @@ class subscriber final : public line_consumer {
     static constexpr std::size_t default_capacity = 256 * 1024;
 
     /// `capacity` in bytes of text and bookkeeping; at least 4 KiB.
-    explicit subscriber(std::size_t capacity = default_capacity);
+    explicit subscriber(std::size_t capacity = default_capacity) : ring_(capacity) {}
 
     /// The oldest line, or nothing. [consumer]
     std::optional<line> poll();
@@ -57,9 +41,18 @@ class subscriber final : public line_consumer {
     /// The same into `out`, whose memory is used again. False: none is there. [consumer]
     bool poll(line& out);
 
+    /// The same without a copy: `out.text` is valid until the next poll or wait, and its room in
+    /// the queue is taken until then. [consumer]
+    bool poll(lent_line& out) noexcept { return ring_.get(out); }
+
     /// As `poll`, but waits for a line, the end, or `deadline`. [consumer]
     std::optional<line> wait(nanoseconds_t deadline);
     bool wait(line& out, nanoseconds_t deadline);
+    bool wait(lent_line& out, nanoseconds_t deadline) {
+        if (poll(out)) return true;
+        sleep_until(deadline);
+        return poll(out);
+    }
 
     /// True when no line is left and none will come. [consumer]
     bool finished() const noexcept;
@@ -68,27 +61,18 @@ class subscriber final : public line_consumer {
     std::uint64_t dropped() const noexcept { return dropped_.load(std::memory_order_relaxed); }
 
     bool offer(const line_view& line) noexcept override;
+    std::uint64_t offer_block(const line_block& block) noexcept override;
     bool chunk_done() noexcept override;
     void ended() noexcept override;
 
   private:
-    struct record;
+    void sleep_until(nanoseconds_t deadline);
 
-    const std::size_t capacity_;
-    std::unique_ptr<std::uint8_t[]> ring_;
-    // Positions in an endless stream of records; the ring holds [read_, written_).
-    // Each side publishes its position now and then and keeps what it saw of the other's: a line
-    // must not cost a cache line's way between two processors.
-    alignas(64) std::atomic<std::uint64_t> written_{0};
-    std::uint64_t writing_ = 0;    // of the producer: includes what chunk_done has not published
-    std::uint64_t read_seen_ = 0;  // of the producer: a lower bound of read_
-    std::atomic<std::uint64_t> sent_{0};
+    line_ring ring_;
+    alignas(64) std::atomic<std::uint64_t> sent_{0};
     std::atomic<std::uint64_t> dropped_{0};
-    alignas(64) std::atomic<std::uint64_t> read_{0};
-    std::uint64_t reading_ = 0;       // of the consumer: what it has not published yet included
-    std::uint64_t written_seen_ = 0;  // of the consumer: a lower bound of written_
     alignas(64) std::atomic<bool> ended_{false};
-    std::atomic<bool> waiting_{false};
+    std::atomic<bool> waiting_{false};  // the consumer is about to sleep, and nobody has woken it
     std::mutex mutex_;
     std::condition_variable arrived_;
 };

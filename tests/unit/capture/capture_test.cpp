@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "capture/subscriber.hpp"
 #include "support/catch.hpp"
 
 using fd2::capture::end_kind;

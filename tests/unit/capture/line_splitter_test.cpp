@@ -5,28 +5,16 @@
 #include <string>
 #include <vector>
 
+#include "line_model.hpp"
 #include "support/catch.hpp"
 
-using fd2::capture::count_newlines;
 using fd2::capture::line_splitter;
 using fd2::capture::line_view;
+using fd2::test::lines_of;
 
 namespace {
 
-struct piece {
-    std::string text;
-    std::uint64_t number;
-    bool continued;
-    bool continues;
-    bool unterminated;
-
-    bool operator==(const piece&) const = default;
-};
-
-std::ostream& operator<<(std::ostream& out, const piece& p) {
-    return out << p.number << ":'" << p.text << "'" << (p.continued ? " continued" : "")
-               << (p.continues ? " continues" : "") << (p.unterminated ? " unterminated" : "");
-}
+using piece = fd2::test::model_line;
 
 struct collector {
     std::vector<piece> pieces;
@@ -46,53 +34,7 @@ std::vector<piece> split(const std::vector<std::string>& chunks, std::size_t max
     return collected.pieces;
 }
 
-/// The definition, written without any cleverness.
-std::vector<piece> naive(const std::string& stream, std::size_t max_line) {
-    std::vector<piece> out;
-    std::uint64_t number = 1;
-    for (std::size_t at = 0; at < stream.size(); ++number) {
-        const std::size_t newline = stream.find('\n', at);
-        const bool whole = newline != stream.npos;
-        const std::size_t end = whole ? newline : stream.size();
-        bool continued = false;
-        while (end - at > max_line) {
-            out.push_back({stream.substr(at, max_line), number, continued, true, false});
-            at += max_line;
-            continued = true;
-        }
-        out.push_back({stream.substr(at, end - at), number, continued, false, !whole});
-        at = end + 1;
-    }
-    return out;
-}
-
 }  // namespace
-
-TEST_CASE("newlines are counted right at every alignment and size") {
-    std::mt19937_64 random(1);
-    std::vector<std::uint8_t> bytes(40000);
-    for (auto& byte : bytes) byte = random() % 3 == 0 ? '\n' : static_cast<std::uint8_t>(random());
-    std::size_t wrong = 0;
-    for (std::size_t offset = 0; offset < 64; ++offset) {
-        for (std::size_t size = 0; size < 200; ++size) {
-            const auto* from = bytes.data() + offset;
-            wrong += count_newlines(from, size) !=
-                     static_cast<std::uint64_t>(std::count(from, from + size, '\n'));
-        }
-        // Around the point where a lane of the vectorised count is emptied.
-        for (std::size_t size = 255 * 32 - 40; size < 255 * 32 + 40; ++size) {
-            const auto* from = bytes.data() + offset;
-            wrong += count_newlines(from, size) !=
-                     static_cast<std::uint64_t>(std::count(from, from + size, '\n'));
-        }
-    }
-    CHECK(wrong == 0);
-    const std::vector<std::uint8_t> only(40000, '\n');
-    for (std::size_t size = 0; size < only.size(); size += 97) {
-        wrong += count_newlines(only.data(), size) != size;
-    }
-    CHECK(wrong == 0);
-}
 
 TEST_CASE("a stream splits into the same lines however it is cut into chunks") {
     const std::size_t max_line = GENERATE(std::size_t{1}, std::size_t{2}, std::size_t{7},
@@ -115,7 +57,7 @@ TEST_CASE("a stream splits into the same lines however it is cut into chunks") {
         at += size;
     }
     const auto have = split(chunks, max_line);
-    const auto want = naive(stream, max_line);
+    const auto want = lines_of(stream, max_line);
     REQUIRE(have.size() == want.size());
     const auto differs = std::mismatch(have.begin(), have.end(), want.begin());
     if (differs.first != have.end()) FAIL(*differs.first << " is not " << *differs.second);
