@@ -469,7 +469,7 @@ def main():
 def _run_one(test, skipped, failed):
     result = unittest.TestResult()
     # Fires again soon after the first time: a subtest or a clean-up may hang as its elder did.
-    signal.setitimer(signal.ITIMER_REAL, HANG_SECONDS * (10 if LONG else 1), 10)
+    signal.setitimer(signal.ITIMER_REAL, HANG_SECONDS * (30 if LONG else 1), 10)
     try:
         test.run(result)
     except Hang as hang:
