@@ -1,12 +1,12 @@
 // The coroutine that drives one channel on a loop. Include from the source file that holds the kit.
 #pragma once
 
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <chrono>
 #include <coroutine>
 #include <exception>
-#include <optional>
+#include <memory>
 
 #include "fd2/plugin.hpp"
 #include "loop.hpp"
@@ -49,11 +49,10 @@ class task::promise_type final : public ringable {
     /// Until one of: readiness where armed, the timer where set, a ring.
     std::suspend_always something() noexcept { return {}; }
 
-    /// Registers the channel's descriptor with the loop. Throws boost::system::system_error.
-    void watch(int fd) { fd_.assign(fd); }
-
-    /// The next readiness resumes the task.
-    void arm() {
+    /// The next readiness resumes the task. Throws boost::system::system_error where the loop
+    /// cannot take the descriptor.
+    void arm(int fd) {
+        watch(fd);
         if (armed_) return;
         fd_.async_wait(fd_.wait_read, [this](const boost::system::error_code&) {
             armed_ = false;
@@ -64,9 +63,20 @@ class task::promise_type final : public ringable {
         ++pending_;
     }
 
+    /// Registers the descriptor with the loop.
+    void watch(int fd) {
+        if (!fd_.is_open()) fd_.assign(fd);
+    }
+
+    /// The loop knows the descriptor no more; it stays open. While it is known each write to it
+    /// wakes the loop, whether anybody waits or not.
+    void unwatch() noexcept {
+        if (fd_.is_open()) (void)fd_.release();
+    }
+
     /// That moment resumes the task. In the place of an earlier one.
     void set_timer(std::int64_t deadline) {
-        if (!timer_) timer_.emplace(loop_.context());
+        if (!timer_) timer_ = std::make_unique<timer>(loop_.context());
         timer_->expires_at(
             std::chrono::steady_clock::time_point(std::chrono::nanoseconds(deadline)));
         timer_->async_wait([this](const boost::system::error_code&) {
@@ -76,10 +86,9 @@ class task::promise_type final : public ringable {
         ++pending_;
     }
 
-    /// Ends every wait; the loop knows the descriptor no more, and it stays open. Complete once
-    /// `idle`.
+    /// Ends every wait. Complete once `idle`.
     void disarm() noexcept {
-        (void)fd_.release();
+        unwatch();
         timer_.reset();
     }
     bool idle() const noexcept { return pending_ == 0; }
@@ -88,12 +97,18 @@ class task::promise_type final : public ringable {
     fd2_channel* channel() const noexcept { return channel_; }
 
   private:
+    // By its own executor, without a type-erased one: a channel's share of memory is mostly this.
+    using executor = boost::asio::io_context::executor_type;
+    using descriptor = boost::asio::posix::basic_stream_descriptor<executor>;
+    using timer = boost::asio::basic_waitable_timer<
+        std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>, executor>;
+
     void resume() noexcept { handle::from_promise(*this).resume(); }
 
     loop& loop_;
     fd2_channel* channel_;
-    boost::asio::posix::stream_descriptor fd_;
-    std::optional<boost::asio::steady_timer> timer_;
+    descriptor fd_;
+    std::unique_ptr<timer> timer_;  // most channels never nap
     unsigned pending_ = 0;
     bool armed_ = false;
 };
@@ -128,12 +143,12 @@ inline task drive(loop& on, fd2_channel* channel) {
     for (;; co_await self.something()) {
         std::int64_t deadline = -1;
         std::int32_t answer = fd2_drain_step(channel, turn_budget, &deadline);
+        const auto fd = static_cast<int>(channel->spec.read_end);
         try {
             if (answer == FD2_READY_AGAIN) on.ring(self);
-            if (answer == FD2_READY_WAIT) self.arm();
-            if (answer == FD2_READY_WAIT || answer == FD2_READY_LATER) {
-                if (deadline >= 0) self.set_timer(deadline);
-            }
+            if (answer == FD2_READY_WAIT) self.arm(fd);
+            if (answer == FD2_READY_LATER || answer == FD2_READY_PAUSED) self.unwatch();
+            if (deadline >= 0) self.set_timer(deadline);
         } catch (...) {
             // No memory to wait with: nobody would ever come back to this channel.
             fd2_drain_abort(channel, ENOMEM);
@@ -141,17 +156,10 @@ inline task drive(loop& on, fd2_channel* channel) {
         }
         if (answer != FD2_READY_ENDED && answer != FD2_DRAIN_LET_GO) continue;
 
-        const auto fd = static_cast<int>(channel->spec.read_end);
         self.disarm();
         while (!self.idle()) co_await self.something();
         if (answer == FD2_READY_ENDED || fd2_drain_let_go(channel) != 0) break;
-        try {  // it was finished in the meantime
-            self.watch(fd);
-            on.ring(self);
-        } catch (...) {
-            fd2_drain_abort(channel, ENOMEM);
-            break;
-        }
+        on.ring(self);  // it was finished in the meantime
     }
     on.forget(self);
     fd2_drain_detach(channel);
