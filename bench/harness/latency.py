@@ -42,7 +42,7 @@ def measure_all(setting):
     out = {one.name: {"p50": [], "p99": []} for one in who}
     for _ in range(setting.choose(full=9, quick=3)):
         for one in setting.shuffled(who):
-            delays = delays_of(setting, one, setting.choose(full=1500, quick=200))
+            delays = delays_of(setting, one, setting.choose(full=1000, quick=200))
             out[one.name]["p50"].append(percentile(delays, 0.50))
             out[one.name]["p99"].append(percentile(delays, 0.99))
     return out

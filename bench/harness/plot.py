@@ -109,12 +109,12 @@ def dot_panel(to, left, right, top, title, subtitle, names, series):
             to.dot(axis.at(value), y, is_ours(name), hollow)
 
 
-def relay_panels(to, relay):
+def relay_panels(to, relay, cat="cat"):
     def ratio(mode, key):
         data = relay.get(mode, {})
-        if "cat" not in data:
+        if cat not in data:
             return {}
-        base = data["cat"][key]
+        base = data[cat][key]
         if min(base) <= 0:
             return {}
         return {name: median(ratios(one[key], base)) for name, one in data.items()}
@@ -132,9 +132,9 @@ def relay_panels(to, relay):
             to.band(y)
         to.text(MARGIN + 8, y + ROW / 2 + 4.5, name, weight=600 if is_ours(name) else 400)
     middle = LABELS + (WIDTH - LABELS) / 2
-    dot_panel(to, LABELS + 40, middle - 10, top, "Throughput, × cat",
+    dot_panel(to, LABELS + 40, middle - 10, top, f"Throughput, × {cat}",
               "filled: 4 KiB writes; hollow: a write a line", names, rates)
-    dot_panel(to, middle + 30, WIDTH - MARGIN - 12, top, "The relay's CPU a byte, × cat",
+    dot_panel(to, middle + 30, WIDTH - MARGIN - 12, top, f"The relay's CPU a byte, × {cat}",
               "less is better", names, costs)
     to.height = top + HEAD + ROW * len(names) + 34
 
@@ -171,6 +171,8 @@ def svg(machine, results):
     to.height += 56
     if results.get("relay"):
         relay_panels(to, results["relay"])
+    if results.get("backends"):
+        relay_panels(to, results["backends"], "cat, pipe")
     if results.get("startup"):
         startup_panel(to, results["startup"])
     return to.svg()

@@ -23,6 +23,7 @@ class Candidate:
     argv: tuple = ()
     kind: str = "filter"
     medium: str = "pipe"  # a filter's stdin; a wrapper makes its own
+    backend: str = ""  # a wrapper of ours: the one that must carry
 
 
 @dataclasses.dataclass
@@ -46,9 +47,11 @@ def filters_and_limits(setting):
             setting.note(f"{name} was left out: {program} was not built (its library is missing)")
 
 
-def fd2_run(setting, backend="pipe"):
-    return Candidate("fd2 run" if backend == "pipe" else f"fd2 run, {backend}",
-                     (setting.fd2, "run", "--backend", backend, "--"), "wrapper")
+def fd2_run(setting, name="fd2 run", backend="pipe", medium=""):
+    chosen = ["--backend", backend]
+    if medium:
+        chosen += ["--set", f"options.{backend}.medium={medium}"]
+    return Candidate(name, (setting.fd2, "run", *chosen, "--"), "wrapper", backend=backend)
 
 
 def candidates(setting):
@@ -64,20 +67,21 @@ def candidates(setting):
                     "wrapper")
 
 
-def socketpair_candidates(setting):
-    """Empty where there is no such backend."""
-    if os.path.exists(os.path.join(setting.plugins, "socketpair.so")):
-        yield Candidate("cat", ("cat",), medium="socketpair")
-        yield fd2_run(setting, "socketpair")
-
-
 def child_object(ends, medium):
     """(read end, write end) of what stands between writer and filter."""
     if medium == "pipe":
         return ends.pipe()
-    pair = [end.detach() for end in socket.socketpair()]
+    pair = [end.detach() for end in (socket.socketpair() if medium == "socketpair" else tcp_pair())]
     ends.open.update(pair)
     return pair
+
+
+def tcp_pair():
+    with socket.create_server(("127.0.0.1", 0), backlog=1) as listener:
+        ours = socket.create_connection(listener.getsockname())
+        theirs, _ = listener.accept()
+    theirs.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return ours, theirs
 
 
 def run_once(setting, who, size, amount, sink="null"):
@@ -131,8 +135,8 @@ def check_count(who, arrived, written):
 class Series:
     """One candidate, its amount of bytes, and what was measured, an element a round."""
 
-    def __init__(self, setting, who, size, sink):
-        self.who, self.size, self.sink = who, size, sink
+    def __init__(self, setting, who, size, sink, seconds):
+        self.who, self.size, self.sink, self.seconds = who, size, sink, seconds
         self.rate, self.cpu, self.said = [], [], []
         # What a start and an end cost is no part of a byte's price.
         self.idle_cpu = median([run_once(setting, who, size, 0, sink).cpu for _ in range(3)])
@@ -140,7 +144,7 @@ class Series:
 
     def calibrate(self, setting):
         """So many bytes that a run takes about as long as everybody's."""
-        wanted = setting.choose(full=0.4, quick=0.08)
+        wanted = setting.choose(full=self.seconds, quick=0.08)
         amount = 51 * BLOCK
         while (seconds := self.fastest(setting, amount)) < wanted / 4 and amount < MOST:
             amount *= 8
@@ -164,8 +168,9 @@ class Series:
                 "bytes_a_run": self.amount} | ({"said": said} if said else {})
 
 
-def measure(setting, who, size, sink="null"):
-    """{name: data}. A candidate that fails is left out, and a note says why."""
+def measure(setting, who, size, sink="null", seconds=0.3):
+    """{name: data}; a run takes so many seconds. A candidate that fails is left out, and a note
+    says why."""
     series = []
 
     def attempt(name, step):
@@ -176,7 +181,7 @@ def measure(setting, who, size, sink="null"):
             return None
 
     for one in who:
-        made = attempt(one.name, lambda one=one: Series(setting, one, size, sink))
+        made = attempt(one.name, lambda one=one: Series(setting, one, size, sink, seconds))
         if made:
             series.append(made)
     for _ in range(setting.choose(full=9, quick=3)):
@@ -190,28 +195,22 @@ def measure_all(setting):
     everybody = list(candidates(setting))
     to_pipe = [one for one in everybody
                if one.name in ("cat", "fd2 run", "splice", "epoll", "reference's thread")]
-    check_carried(setting)
-    out = {
+    check_carried(setting, fd2_run(setting))
+    return {
         "4k": measure(setting, everybody, 4096),
         "line": measure(setting, everybody, 80),
         "4k to a pipe": measure(setting, to_pipe, 4096, "pipe"),
     }
-    pair = list(socketpair_candidates(setting))
-    if pair:
-        out["4k, socketpair"] = measure(setting, pair, 4096)
-    return out
 
 
-def check_carried(setting):
-    """That what we measure as `fd2 run` goes through the pipe backend, every byte of it."""
+def check_carried(setting, who):
+    """That what we measure goes through the backend that it is named for, every byte of it."""
     stats = os.path.join(setting.scratch, "stats.json")
-    plain = fd2_run(setting)
-    observed = dataclasses.replace(
-        plain, argv=(*plain.argv[:-1], "--stats", stats, plain.argv[-1]))
+    observed = dataclasses.replace(who, argv=(*who.argv[:-1], "--stats", stats, who.argv[-1]))
     run = run_once(setting, observed, 4096, 51 * BLOCK)
     with open(stats, encoding="utf-8") as file:
         told = json.load(file)
-    if told["backend"] != "pipe" or told["bytes"] != run.total or (
+    if told["backend"] != who.backend or told["bytes"] != run.total or (
             told["forwarded_bytes"] != run.total):
-        raise Failed(f"fd2 run carried {told['bytes']} of {run.total} bytes by {told['backend']}, "
-                     f"forwarded {told['forwarded_bytes']}")
+        raise Failed(f"{who.name} carried {told['bytes']} of {run.total} bytes by "
+                     f"{told['backend']}, forwarded {told['forwarded_bytes']}")

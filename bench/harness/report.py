@@ -2,7 +2,8 @@
 
 import json
 
-from .measures import NOT_YET
+from .backends import BACKENDS
+from .measures import ELSEWHERE
 from .numbers import median, ratios
 
 
@@ -80,9 +81,68 @@ def spawns(spawn):
                   for name, data in spawn.items()])
 
 
+def cost(values):
+    return figure(median(values) / 1e3) if values else "–"
+
+
 def closes(close):
-    return table(["close of an idle channel, the other end held", "µs"],
-                 [[name, figure(median(data) / 1e3)] for name, data in close.items()])
+    return table(["a channel", "open, µs", "close of an idle one, the other end held, µs"],
+                 [[name, cost(data["open"]), cost(data["close"])] for name, data in close.items()])
+
+
+def handovers(handover):
+    keys = ("calls_p50_us", "calls_p99_us", "pause_p50_us", "pause_p99_us")
+    return table(["hand-over under a flood, forth and back", "release to start, p50 µs", "p99 µs",
+                  "release to the next byte, p50 µs", "p99 µs"],
+                 [[name.replace(", ", " ↔ "), *(figure(median(data[key])) for key in keys)]
+                  for name, data in handover.items()])
+
+
+def capacities(capacity):
+    sizes = list(next(iter(capacity.values()), {}))
+    return table(["bytes that wait, by size of a write", *sizes],
+                 [[name, *(data[size] for size in sizes)] for name, data in capacity.items()])
+
+
+def backend_relays(backends):
+    def cells(mode, name):
+        data = backends[mode].get(name)
+        if not data:
+            return [None] * 3
+        rate = data["bytes_per_second"]
+        same = backends[mode].get(f"cat, {medium_of(name)}")
+        pipe = backends[mode].get("cat, pipe")
+        return [*(median(ratios(rate, cat["bytes_per_second"])) if cat else None
+                  for cat in (same, pipe)), median(data["cpu_seconds_per_gib"])]
+
+    return table(["relay", "4 KiB writes: × cat on the same", "× cat on a pipe", "CPU s/GiB",
+                  "a write a line: × cat on the same", "× cat on a pipe", "CPU s/GiB"],
+                 [[name, *(figure(cell) for mode in ("4k", "line") for cell in cells(mode, name))]
+                  for name in backends["4k"]])
+
+
+def medium_of(name):
+    """The kernel object behind "cat, tcp" or "fd2 run, tcpshim"."""
+    chosen = name.partition(", ")[2]
+    return BACKENDS[chosen][2] if chosen in BACKENDS else chosen
+
+
+def many_channels(many):
+    sizes = many["channels"]
+    parts = [table(
+        [f"{sizes['many']} idle channels", "memory of one, B", "after four lines, B", "threads",
+         "wake-ups a second"],
+        [[name, figure(data["idle_bytes"]), figure(data["after_bytes"]), data["threads"],
+          figure(data["idle_wakeups_per_second"])] for name, data in many["idle"].items()])]
+    for size in ("few", "many", "most"):
+        data = many[size]
+        keys = ("cpu_us_per_line", "p50_us", "p99_us", "open_us", "lines_per_second")
+        parts.append(table(
+            [f"{sizes[size]} channels, a line each 100 ms", "CPU a line, µs", "p50 µs", "p99 µs",
+             "open, µs", "lines a second"],
+            [[name, *(figure(median(data[name][key])) for key in keys)]
+             for name in sorted(data, key=lambda name: median(data[name]["cpu_us_per_line"]))]))
+    return "\n\n".join(parts)
 
 
 def line_costs(lines):
@@ -90,14 +150,16 @@ def line_costs(lines):
                  [[name, figure(value)] for name, value in lines.items()])
 
 
-SECTIONS = (("relay", relays), ("latency", delays), ("startup", startups), ("rsync", rsyncs),
-            ("spawn", spawns), ("close", closes), ("lines", line_costs))
+SECTIONS = (("relay", relays), ("backends", backend_relays), ("many", many_channels),
+            ("latency", delays), ("startup", startups), ("rsync", rsyncs), ("spawn", spawns),
+            ("close", closes), ("handover", handovers), ("capacity", capacities),
+            ("lines", line_costs))
 
 
 def text(machine, outcomes, results, notes):
     parts = [f"{machine['date']}, {machine['revision']}: {machine['cpus']} × {machine['cpu']}, "
              f"Linux {machine['kernel']}", measures(outcomes)]
-    parts.append("Not yet:\n" + "\n".join(f"- {number}: {why}" for number, why in NOT_YET))
+    parts.append("Elsewhere:\n" + "\n".join(f"- {number}: {why}" for number, why in ELSEWHERE))
     parts.extend(show(results[name]) for name, show in SECTIONS if results.get(name))
     if notes:
         parts.append("Notes:\n" + "\n".join(f"- {note}" for note in notes))

@@ -12,14 +12,6 @@ def spawn_cost(setting):
         f"--mib={setting.choose(full=1024, quick=256)}", "--", setting.program("stamp")]))
 
 
-def close_cost(setting):
-    """{way: nanoseconds, an element a round}."""
-    return json.loads(output_of([
-        setting.program("close_cost"), f"--backends={setting.plugins}",
-        f"--rounds={setting.choose(full=9, quick=3)}",
-        f"--samples={setting.choose(full=50, quick=15)}"]))
-
-
 def line_cost(setting):
     """{what: nanoseconds a line}; empty without Google Benchmark."""
     if not setting.has("line_cost"):
