@@ -50,7 +50,7 @@ bool capture::append(const std::uint8_t* data, std::size_t size) noexcept {
         newlines_ += newlines;
         in_line_ = data[size - 1] != '\n';
     }
-    return !consumers_.empty() && deliver(data, size, newlines);
+    return consumers_ && !consumers_->empty() && deliver(data, size, newlines);
 }
 
 bool capture::deliver(const std::uint8_t* data, std::size_t size, std::uint64_t newlines) noexcept {
@@ -58,7 +58,7 @@ bool capture::deliver(const std::uint8_t* data, std::size_t size, std::uint64_t 
     const std::int64_t time = wall_clock();
     bool full = false;
     std::uint64_t dropped = 0;
-    for (auto& each : consumers_) {
+    for (auto& each : *consumers_) {
         line_consumer& to = *each.consumer;
         each.lines.feed(
             text, newlines, time, [&](const line_view& line) { dropped += !to.offer(line); },
@@ -74,14 +74,16 @@ bool capture::deliver(const std::uint8_t* data, std::size_t size, std::uint64_t 
 
 void capture::finish(end_kind end, int end_errno) noexcept {
     const std::lock_guard consumers(consumers_mutex_);
-    const std::int64_t time = wall_clock();
     std::uint64_t dropped = 0;
-    for (auto& each : consumers_) {
-        line_consumer& to = *each.consumer;
-        each.lines.end(time, [&](const line_view& line) { dropped += !to.offer(line); });
-        to.ended();
+    if (consumers_) {
+        const std::int64_t time = wall_clock();
+        for (auto& each : *consumers_) {
+            line_consumer& to = *each.consumer;
+            each.lines.end(time, [&](const line_view& line) { dropped += !to.offer(line); });
+            to.ended();
+        }
+        consumers_.reset();
     }
-    consumers_.clear();
     const std::lock_guard lock(mutex_);
     lines_dropped_ += dropped;
     end_ = end;
@@ -96,13 +98,15 @@ std::uint64_t capture::add(std::shared_ptr<line_consumer> consumer) {
         consumer->ended();
         return number;
     }
-    consumers_.push_back({std::move(consumer), line_splitter(limits_.max_line, number, in_line_)});
+    if (!consumers_) consumers_ = std::make_unique<std::vector<subscription>>();
+    consumers_->push_back({std::move(consumer), line_splitter(limits_.max_line, number, in_line_)});
     return number;
 }
 
 void capture::remove(const line_consumer* consumer) {
     const std::lock_guard consumers(consumers_mutex_);
-    std::erase_if(consumers_, [&](const subscription& s) { return s.consumer.get() == consumer; });
+    if (!consumers_) return;
+    std::erase_if(*consumers_, [&](const subscription& s) { return s.consumer.get() == consumer; });
 }
 
 snapshot capture::look() const {

@@ -94,7 +94,7 @@ class capture {
     // Held by the drain while it delivers, by others while they add or remove: consumers do not
     // block, and never call back into the capture.
     std::mutex consumers_mutex_;
-    std::vector<subscription> consumers_;
+    std::unique_ptr<std::vector<subscription>> consumers_;  // most records have none
 };
 
 }  // namespace fd2::capture

@@ -34,10 +34,9 @@ class task {
 class task::promise_type final : public ringable {
   public:
     /// Watches nothing yet.
-    promise_type(loop& on, fd2_channel* channel)
+    promise_type(loop& on, fd2_channel*)
         : ringable([](ringable& self) noexcept { static_cast<promise_type&>(self).resume(); }),
           loop_(on),
-          channel_(channel),
           fd_(on.context()) {}
 
     task get_return_object() { return task(handle::from_promise(*this)); }
@@ -94,7 +93,6 @@ class task::promise_type final : public ringable {
     bool idle() const noexcept { return pending_ == 0; }
 
     loop& on() const noexcept { return loop_; }
-    fd2_channel* channel() const noexcept { return channel_; }
 
   private:
     // By its own executor, without a type-erased one: a channel's share of memory is mostly this.
@@ -106,7 +104,6 @@ class task::promise_type final : public ringable {
     void resume() noexcept { handle::from_promise(*this).resume(); }
 
     loop& loop_;
-    fd2_channel* channel_;
     descriptor fd_;
     std::unique_ptr<timer> timer_;  // most channels never nap
     unsigned pending_ = 0;

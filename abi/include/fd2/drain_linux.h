@@ -43,30 +43,30 @@ enum fd2_drain_state {
 /* Small: the host's callbacks need little, and thousands of channels may each have one. */
 #define FD2_DRAIN_STACK (256u * 1024u)
 
+/* Thousands may live at once: the order is that of least padding. */
 struct fd2_channel {
     fd2_instance* instance;
     fd2_sink sink;
     fd2_drain_spec spec;        /* child_end under `lock`; read_end belongs to [drain] */
-    uint32_t adopted;           /* came without a child end */
-    uint32_t drive;             /* FD2_DRIVE_* */
-    int wake;                   /* eventfd of a thread; otherwise -1 */
     const fd2_drain_loop* loop; /* FD2_DRIVE_LOOP; otherwise NULL */
     void* task;                 /* the loop's */
 
     pthread_mutex_t lock;   /* state, child_end, driven; never held during a callback */
     pthread_cond_t changed; /* state or driven changed; CLOCK_MONOTONIC */
-    int state;
-    uint32_t driven; /* a thread is to be joined, or the loop has not let go yet */
     pthread_t thread;
-
     uint32_t requests; /* FD2_DRAIN_ASK_*; atomic */
+    int wake;          /* eventfd of a thread; otherwise -1 */
+    uint8_t state;     /* enum fd2_drain_state */
+    uint8_t driven;    /* a thread is to be joined, or the loop has not let go yet */
+    uint8_t adopted;   /* came without a child end; constant */
+    uint8_t drive;     /* FD2_DRIVE_* */
 
     /* [drain] only */
-    int64_t mark; /* bytes still owed to finish(drain); -1 before it */
+    uint8_t paused;
+    uint8_t naps;   /* in a row, up to FD2_DRAIN_LASTING */
+    uint8_t landed; /* after the mark nothing was under way any more */
+    int64_t mark;   /* bytes still owed to finish(drain); -1 before it */
     int64_t last_read;
-    uint32_t paused;
-    uint32_t naps;   /* in a row, up to FD2_DRAIN_LASTING */
-    uint32_t landed; /* after the mark nothing was under way any more */
 
     uint64_t reads, wakeups, short_reads; /* atomic, written by [drain] */
 };
@@ -112,7 +112,7 @@ static int fd2_drain_is_mine(const fd2_channel* c) {
                                         current->drive == c->drive && current->loop == c->loop));
 }
 
-static void fd2_drain_set_state(fd2_channel* c, int state) {
+static void fd2_drain_set_state(fd2_channel* c, uint8_t state) {
     (void)pthread_mutex_lock(&c->lock);
     c->state = state;
     (void)pthread_cond_broadcast(&c->changed);
@@ -174,7 +174,7 @@ static int32_t fd2_drain_open(fd2_instance* instance, const fd2_drain_spec* spec
     if (!FD2_HAS(sink, fd2_sink, reserve)) c->sink.reserve = NULL;
     c->spec = *spec;
     c->adopted = spec->child_end == FD2_NATIVE_NONE;
-    c->paused = spec->paused;
+    c->paused = spec->paused != 0;
     c->drive = FD2_DRIVE_THREAD;
     c->wake = -1;
     c->mark = -1;
