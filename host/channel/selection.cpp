@@ -189,10 +189,22 @@ result<selected> open_channel(backend_pool& pool, const settings::settings& with
         if (why.code == errc::config) return why;
     }
     if (want.inherit) return out;
-    std::string text = "no backend can be used, and the child may not inherit our stderr";
+    // The caller who names a backend means that one.
+    std::string text = want.callers_word && want.backends.size() == 1
+                           ? "the backend that was asked for cannot be used"
+                           : "no backend can be used, and the child may not inherit our stderr";
     for (const auto& entry : out.trail) text += "; " + entry.backend + ": " + entry.why.message;
     return failure{out.trail.empty() ? errc::config : out.trail.back().why.code,
                    out.trail.empty() ? 0 : out.trail.back().why.sys_errno, std::move(text)};
+}
+
+status check_configured(backend_pool& pool, const settings::settings& with,
+                        const std::string& backend) {
+    const auto found = pool.get(backend, loader::trust::verified);
+    if (!found) return {};
+    auto options = option_table::make(**found, with);
+    if (!options) return std::move(options).error();
+    return {};
 }
 
 std::vector<std::string> capability_names(std::uint64_t bits) {

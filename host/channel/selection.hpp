@@ -37,6 +37,11 @@ struct selected {
 result<selected> open_channel(backend_pool& pool, const settings::settings& with, const wish& want,
                               channel_setup setup, fallback_trail* trail = nullptr);
 
+/// Whether what is configured for this backend is right by the table that its plugin publishes;
+/// loads it, opens nothing. What cannot be loaded has no table: that is no mistake of the options.
+status check_configured(backend_pool& pool, const settings::settings& with,
+                        const std::string& backend);
+
 /// "reopenable, wake": the capabilities in `bits`, in the order of the contract.
 std::vector<std::string> capability_names(std::uint64_t bits);
 

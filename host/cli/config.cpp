@@ -159,10 +159,17 @@ void print_diagnostics(const loaded& what, std::ostream& err) {
 }
 
 int config_check(const std::string& file, std::ostream& out, std::ostream& err,
-                 const settings::backend_finder& backends) {
+                 const settings::backend_finder& backends, const option_check& options) {
     const loaded what = settings::load_file(file, backends);
     print_diagnostics(what, err);
-    if (!what.ok()) return 1;
+    bool good = what.ok();
+    if (options) {
+        for (const std::string& one : options(what.values)) {
+            err << one << '\n';
+            good = false;
+        }
+    }
+    if (!good) return 1;
     out << file << ": ok\n";
     return 0;
 }

@@ -1,8 +1,10 @@
 // The logic of `fd2 config`: check, show, schema, defaults. The command line is parsed elsewhere.
 #pragma once
 
+#include <functional>
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "settings/load.hpp"
 
@@ -12,9 +14,10 @@ namespace fd2::cli {
 void print_diagnostics(const settings::loaded& what, std::ostream& err);
 
 /// `fd2 config check FILE`: says "FILE: ok" on `out`, or every mistake on `err`. 0 valid,
-/// 1 invalid.
+/// 1 invalid. `options` tells what is wrong with the options of backends.
+using option_check = std::function<std::vector<std::string>(const settings::settings&)>;
 int config_check(const std::string& file, std::ostream& out, std::ostream& err,
-                 const settings::backend_finder& backends = {});
+                 const settings::backend_finder& backends = {}, const option_check& options = {});
 
 /// `fd2 config show [--origin] [--json]`: every effective value. As YAML it is a file that gives
 /// the same values again; with `origin` each line says where its value came from, and

@@ -4,6 +4,11 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <sstream>
+#include <utility>
+
+#include "channel/selection.hpp"
 
 namespace fd2::cli {
 
@@ -35,14 +40,17 @@ std::string absolute(const std::string& path) {
     return out.append("/").append(path);
 }
 
-std::vector<std::string> backends_in(const std::vector<settings::plugin_directory>& path) {
-    settings::settings with;
-    with.plugins.path = path;
-    std::vector<std::string> names;
-    for (const auto& one : loader::loader(plugin_directories(with)).discover()) {
-        names.push_back(one.id);
+/// These directories, and those that the caller's FD2_PLUGIN_PATH names.
+settings::settings with_callers(std::vector<settings::plugin_directory> path) {
+    settings::settings out;
+    out.plugins.path = std::move(path);
+    const char* given = std::getenv("FD2_PLUGIN_PATH");
+    if (given == nullptr || loader::has_raised_privileges()) return out;
+    std::stringstream list(given);
+    for (std::string one; std::getline(list, one, ':');) {
+        if (!one.empty()) out.plugins.path.push_back({absolute(one), true});
     }
-    return names;
+    return out;
 }
 
 }  // namespace
@@ -63,6 +71,25 @@ std::vector<loader::directory> plugin_directories(const settings::settings& with
     return out;
 }
 
+std::vector<std::string> backends_in(const std::vector<settings::plugin_directory>& path) {
+    std::vector<std::string> names;
+    for (const auto& one : loader::loader(plugin_directories(with_callers(path))).discover()) {
+        names.push_back(one.id);
+    }
+    return names;
+}
+
+std::vector<std::string> wrong_options(const settings::settings& with) {
+    std::vector<std::string> out;
+    loader::loader plugins(plugin_directories(with_callers(with.plugins.path)));
+    channel::backend_pool pool(plugins, nullptr);
+    for (const auto& one : with.options) {
+        const auto good = channel::check_configured(pool, with, one.first);
+        if (!good) out.push_back(good.error().message);
+    }
+    return out;
+}
+
 std::optional<settings::loaded> load_settings(const common_options& given, bool print_warnings) {
     settings::inputs from;
     from.environment = environ;
@@ -73,7 +100,8 @@ std::optional<settings::loaded> load_settings(const common_options& given, bool 
     if (!given.plugin_path.empty()) {
         std::string joined;
         for (const auto& one : given.plugin_path) {
-            joined += (joined.empty() ? "" : ":") + absolute(one);
+            if (!joined.empty()) joined += ':';
+            joined += absolute(one);
         }
         from.options.push_back({"plugins.path", joined, "--plugin-path"});
     }

@@ -30,6 +30,13 @@ std::optional<settings::loaded> load_settings(const common_options& given, bool 
 /// the one that belongs to this executable.
 std::vector<loader::directory> plugin_directories(const settings::settings& with);
 
+/// The ids of the backends that are found there, in FD2_PLUGIN_PATH and where they are installed.
+std::vector<std::string> backends_in(const std::vector<settings::plugin_directory>& path);
+
+/// What is wrong with the options of backends, by the tables of the plugins themselves: each that
+/// has options is loaded, none is opened. One that is not installed has no say.
+std::vector<std::string> wrong_options(const settings::settings& with);
+
 /// "fd2: TEXT" and a newline on stderr.
 void complain(std::string_view text);
 

@@ -162,7 +162,9 @@ int print_version(bool json) {
 }
 
 int run_config(const CLI::App& config, const parsed& given) {
-    if (config.got_subcommand("check")) return config_check(given.file, std::cout, std::cerr);
+    if (config.got_subcommand("check")) {
+        return config_check(given.file, std::cout, std::cerr, backends_in, wrong_options);
+    }
     if (config.got_subcommand("schema")) return config_schema(std::cout);
     if (config.got_subcommand("defaults")) return config_defaults(std::cout);
     const auto loaded = load_settings(given.common, true);
@@ -264,7 +266,7 @@ int dispatch(int argc, char** argv, const process_start& start) {
         std::cout << topics.front()->help("fd2");
         return 0;
     }
-    std::cout << app.help();
+    std::cout << app.get_formatter()->make_help(&app, app.get_name(), CLI::AppFormatMode::Normal);
     return app.got_subcommand("help") ? 0 : usage_error;
 }
 

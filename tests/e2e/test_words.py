@@ -48,6 +48,16 @@ class WrongCalls(harness.Case):
                         "write 100B or 100KiB")
         self.assertStatus(self.run_raw(self.fd2_run("true", options=["--tail", "100B"])), 0)
 
+    def test_a_check_knows_backends_and_their_options(self):
+        wrong = self.write("wrong.yaml", "backends: {sync: [tcpshim, pipe]}\n"
+                           "options: {tcpshim: {settle: 5}, socketpair: {sndbuff: 1MiB}}\n")
+        outcome = self.run_raw([self.fd2, "config", "check", wrong])
+        self.assertStatus(outcome, 1)
+        self.assertIn(b'options.tcpshim.settle: "5" has no unit; write 5ms', outcome.err)
+        self.assertIn(b'did you mean "sndbuf"?', outcome.err)
+        good = self.write("good.yaml", "options: {tcpshim: {settle: 5ms}}\n")
+        self.assertStatus(self.run_raw([self.fd2, "config", "check", good]), 0)
+
     def test_a_wrong_backend_is_told_once(self):
         for name, wrong in (("no-such", '"no-such"'), ("Not A Name", '"Not A Name"'),
                             ("pipe,pipe", '"pipe" stands here twice')):
