@@ -63,7 +63,7 @@ class raw_channels final : public receiver {
     }
     static void on_end(void* self, std::int32_t, std::int32_t) {
         const auto& one = *static_cast<channel*>(self);
-        if (one.record) one.record->finish(capture::end_kind::stopped, 0);
+        if (one.record) one.record->finish(end_kind::stopped, 0);
     }
     static std::int32_t reserve(void* self, std::uint8_t** data, std::uint32_t* room) {
         std::size_t size = 0;

@@ -12,22 +12,6 @@ std::int64_t wall_clock() noexcept {
 }
 }  // namespace
 
-std::string_view name_of(end_kind end) noexcept {
-    switch (end) {
-        case end_kind::none:
-            return "none";
-        case end_kind::eof:
-            return "eof";
-        case end_kind::writers_remain:
-            return "writers-remain";
-        case end_kind::stopped:
-            return "stopped";
-        case end_kind::error:
-            return "error";
-    }
-    return "none";
-}
-
 capture::capture(limits with) noexcept : limits_(with), tail_(with.tail) {}
 
 std::uint8_t* capture::reserve(std::size_t& room) noexcept {

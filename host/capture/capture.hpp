@@ -1,6 +1,8 @@
 // The host's record of one channel: every byte once it has left the kernel.
 #pragma once
 
+#include <fd2/end_kind.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -15,18 +17,6 @@
 #include "capture/tail.hpp"
 
 namespace fd2::capture {
-
-/// How a channel ended.
-enum class end_kind : std::uint8_t {
-    none,            ///< it has not, or there was no channel
-    eof,             ///< every writer is gone, everything was read
-    writers_remain,  ///< the child has exited, somebody else still holds its stderr
-    stopped,         ///< told to stop
-    error,           ///< a system call failed
-};
-
-/// "eof", "writers-remain", ...: the spelling used in JSON and logs.
-std::string_view name_of(end_kind end) noexcept;
 
 /// A consistent copy: bytes and counters of one instant.
 struct snapshot {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <fd2/abi.h>
+#include <fd2/observer.hpp>
 
 #include <atomic>
 #include <map>
@@ -13,7 +14,6 @@
 #include <string_view>
 #include <tuple>
 
-#include "base/observer.hpp"
 #include "base/result.hpp"
 #include "loader/loader.hpp"
 

@@ -64,17 +64,17 @@ std::int32_t channel::reserve(void* self, std::uint8_t** data, std::uint32_t* ro
 void channel::on_end(void* self, std::int32_t reason, std::int32_t sys_errno) noexcept {
     auto& c = *static_cast<core*>(self);
     if (c.muted.load(std::memory_order_acquire)) return;
-    auto end = capture::end_kind::stopped;
+    auto end = end_kind::stopped;
     switch (reason) {
         case FD2_END_EOF:
-            end = capture::end_kind::eof;
+            end = end_kind::eof;
             break;
         case FD2_END_ERROR:
-            end = capture::end_kind::error;
+            end = end_kind::error;
             break;
         case FD2_END_DRAINED:
             if (c.child_exited.load(std::memory_order_acquire)) {
-                end = capture::end_kind::writers_remain;
+                end = end_kind::writers_remain;
             }
             break;
         default:

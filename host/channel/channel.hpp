@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fd2/abi.h>
+#include <fd2/observer.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -10,7 +11,6 @@
 #include <string>
 
 #include "base/clock.hpp"
-#include "base/observer.hpp"
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "capture/capture.hpp"

@@ -1,11 +1,12 @@
 // fd2's own messages on the console, and the log where one is configured.
 #pragma once
 
+#include <fd2/observer.hpp>
+
 #include <atomic>
 #include <memory>
 #include <optional>
 
-#include "base/observer.hpp"
 #include "base/result.hpp"
 #include "forward/forwarder.hpp"
 #include "logging/log_service.hpp"

@@ -28,19 +28,19 @@ std::string count(std::uint64_t n, std::string_view one, std::string_view many) 
 
 std::string how_it_ended(const capture::snapshot& record, bool settles) {
     switch (record.end) {
-        case capture::end_kind::eof:
+        case end_kind::eof:
             return "its stderr ended: everybody who held it has closed it";
-        case capture::end_kind::writers_remain:
+        case end_kind::writers_remain:
             // What is under way cannot be told everywhere (docs/choosing-a-backend.md).
             return settles ? "somebody else still holds its stderr; it was read until nothing came "
                              "for a while, for the kernel does not tell what is under way"
                            : "somebody else still holds its stderr; everything that it wrote "
                              "itself is here";
-        case capture::end_kind::stopped:
+        case end_kind::stopped:
             return "reading was stopped";
-        case capture::end_kind::error:
+        case end_kind::error:
             return "reading failed: " + errno_name(record.end_errno);
-        case capture::end_kind::none:
+        case end_kind::none:
             break;
     }
     return "its stderr was not read";
@@ -102,7 +102,7 @@ std::string explain(const run_report& report) {
     tell_record(report, to);
     tell_holders(report, to);
     if (report.cut_short) to.say("a signal cut lingering and flushing short");
-    to.say("the command ended with " + process::text_of(report.exit));
+    to.say("the command ended with " + text_of(report.exit));
     return to.take();
 }
 

@@ -1,10 +1,11 @@
 // Where a report goes that is written when all is over.
 #pragma once
 
+#include <fd2/observer.hpp>
+
 #include <string>
 #include <string_view>
 
-#include "base/observer.hpp"
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 

@@ -237,7 +237,7 @@ class runner {
     /// What is said when all is over: on request, or because something was lost.
     void tell() {
         if (options_.explain && object_ && report_.record &&
-            report_.record->end == capture::end_kind::writers_remain) {
+            report_.record->end == end_kind::writers_remain) {
             report_.held_by = process::holders_of(*object_, after(now(), search_time));
         }
         stats_.write(stats_json(report_), console_);
@@ -260,10 +260,10 @@ class runner {
         std::string out;
         logging::append_plain(out, std::string_view(command).substr(command.rfind('/') + 1));
         out += " process ";
-        if (report_.exit.how() == process::exit_status::kind::signalled) {
+        if (report_.exit.how() == exit_status::kind::signalled) {
             out += "was killed by signal " + process::signal_name(report_.exit.signal());
         } else {
-            out += "exited with " + process::text_of(report_.exit);
+            out += "exited with " + text_of(report_.exit);
         }
         return out + ":\n";
     }
@@ -328,7 +328,7 @@ class runner {
 int run(const run_options& options, const process_start& start) {
     const auto loaded = load_settings(options.common, false);
     if (!loaded) return own_failure;
-    process::exit_status exit = process::exit_status::lost(0);
+    exit_status exit = exit_status::lost(0);
     {
         runner one(options, start, *loaded);
         if (const int failed = one.go(); failed != 0) return failed;

@@ -28,13 +28,13 @@ json since(nanoseconds_t start, nanoseconds_t moment) {
     return std::round(static_cast<double>(moment - start) / 1e3) / 1e3;
 }
 
-json exit_of(process::exit_status exit) {
+json exit_of(exit_status exit) {
     switch (exit.how()) {
-        case process::exit_status::kind::exited:
+        case exit_status::kind::exited:
             return {{"code", exit.code()}};
-        case process::exit_status::kind::signalled:
+        case exit_status::kind::signalled:
             return {{"signal", exit.signal()}, {"core", exit.core()}};
-        case process::exit_status::kind::lost:
+        case exit_status::kind::lost:
             return {{"lost_errno", exit.lost_errno()}};
     }
     return nullptr;
@@ -74,7 +74,7 @@ std::string stats_json(const run_report& report) {
           {"warnings", record.lines_dropped},
           {"forward_bytes", report.forwarded.dropped}}},
         {"forwarded_bytes", report.forwarded.forwarded},
-        {"end", capture::name_of(record.end)},
+        {"end", name_of(record.end)},
         {"end_errno", record.end_errno},
         {"held_by", held_by},
         {"exit", exit_of(report.exit)},

@@ -1,13 +1,14 @@
 // What a run was like, as data: the report behind --stats and --explain.
 #pragma once
 
+#include <fd2/exit_status.hpp>
+
 #include <optional>
 #include <string>
 
 #include "capture/capture.hpp"
 #include "channel/selection.hpp"
 #include "forward/options.hpp"
-#include "process/exit_status.hpp"
 #include "process/holders.hpp"
 
 namespace fd2::cli {
@@ -35,7 +36,7 @@ struct run_report {
     int forward_errno = 0;
     bool cut_short = false;
     std::optional<process::holders> held_by;
-    process::exit_status exit = process::exit_status::lost(0);
+    exit_status exit = exit_status::lost(0);
     pid_t pid = 0;
     run_times times;
 };

@@ -8,6 +8,8 @@
 // The file core.cpp holds what streams and notes do, core_worker.cpp the thread's side.
 #pragma once
 
+#include <fd2/observer.hpp>
+
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -16,7 +18,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/observer.hpp"
 #include "forward/byte_queue.hpp"
 #include "forward/monitor.hpp"
 #include "forward/options.hpp"

@@ -16,6 +16,8 @@
 // - A write to a regular file waits for the disk like anybody's, in the offering thread.
 #pragma once
 
+#include <fd2/observer.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -23,7 +25,6 @@
 #include <string_view>
 
 #include "base/clock.hpp"
-#include "base/observer.hpp"
 #include "forward/options.hpp"
 
 namespace fd2::forward {

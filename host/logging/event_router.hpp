@@ -14,12 +14,13 @@
 // too; such records are counted as refused. To let them pass, it accepts has_attr("Fd2Service").
 #pragma once
 
+#include <fd2/observer.hpp>
+
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
 
-#include "base/observer.hpp"
 #include "logging/record_block.hpp"
 
 namespace fd2::logging {

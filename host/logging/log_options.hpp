@@ -1,6 +1,8 @@
 // What a log_service is built from. The defaults log warnings to the console and nothing else.
 #pragma once
 
+#include <fd2/observer.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -9,7 +11,6 @@
 #include <string_view>
 
 #include "base/clock.hpp"
-#include "base/observer.hpp"
 
 namespace fd2::logging {
 

@@ -5,12 +5,13 @@
 // program that uses Boost.Log itself stands in event_router.hpp.
 #pragma once
 
+#include <fd2/observer.hpp>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
 
 #include "base/clock.hpp"
-#include "base/observer.hpp"
 #include "base/result.hpp"
 #include "logging/line_sink.hpp"
 #include "logging/log_options.hpp"

@@ -4,6 +4,8 @@
 // shares one head, so that even a child that writes nothing but newlines costs 8 bytes a line.
 #pragma once
 
+#include <fd2/observer.hpp>
+
 #include <sys/types.h>
 
 #include <cstddef>
@@ -11,7 +13,6 @@
 #include <memory>
 #include <string_view>
 
-#include "base/observer.hpp"
 #include "logging/line_sink.hpp"
 
 namespace fd2::logging {

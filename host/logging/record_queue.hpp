@@ -4,6 +4,8 @@
 // blocks of records at a time.
 #pragma once
 
+#include <fd2/observer.hpp>
+
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -16,7 +18,6 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "base/observer.hpp"
 #include "logging/line_sink.hpp"
 #include "logging/log_options.hpp"
 #include "logging/record_block.hpp"

@@ -6,12 +6,13 @@
 // ten messages). This sends the same datagrams, on a descriptor of its own, within a bound.
 #pragma once
 
+#include <fd2/observer.hpp>
+
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
 
-#include "base/observer.hpp"
 #include "base/unique_fd.hpp"
 #include "logging/log_options.hpp"
 

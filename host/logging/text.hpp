@@ -1,11 +1,12 @@
 // How records read: JSON for the file, a plain line for people.
 #pragma once
 
+#include <fd2/observer.hpp>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-#include "base/observer.hpp"
 #include "logging/line_sink.hpp"
 #include "logging/record_block.hpp"
 

@@ -1,6 +1,8 @@
 // One child process: its number, its pidfd, its end.
 #pragma once
 
+#include <fd2/exit_status.hpp>
+
 #include <sys/types.h>
 
 #include <optional>
@@ -8,7 +10,6 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
-#include "process/exit_status.hpp"
 
 namespace fd2::process {
 

@@ -1,7 +1,7 @@
 // Ends this process as its child ended.
 #pragma once
 
-#include "process/exit_status.hpp"
+#include <fd2/exit_status.hpp>
 
 namespace fd2::process {
 

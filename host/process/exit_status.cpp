@@ -1,16 +1,16 @@
-#include "process/exit_status.hpp"
+#include <fd2/exit_status.hpp>
 
 #include "base/failure.hpp"
 #include "process/signal_set.hpp"
 
-namespace fd2::process {
+namespace fd2 {
 
 std::string text_of(exit_status status) {
     switch (status.how()) {
         case exit_status::kind::exited:
             return "status " + std::to_string(status.code());
         case exit_status::kind::signalled:
-            return "signal " + signal_name(status.signal());
+            return "signal " + process::signal_name(status.signal());
         case exit_status::kind::lost:
             break;
     }
@@ -41,4 +41,4 @@ int reference_code(exit_status status) noexcept {
     return 21;
 }
 
-}  // namespace fd2::process
+}  // namespace fd2

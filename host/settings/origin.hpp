@@ -1,13 +1,14 @@
 // Where a value came from, and what is wrong with one.
 #pragma once
 
+#include <fd2/observer.hpp>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/failure.hpp"
-#include "base/observer.hpp"
 
 namespace fd2::settings {
 

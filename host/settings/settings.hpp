@@ -5,6 +5,8 @@
 // derive theirs from here). Plain data: copy it, compare it, share a const one between threads.
 #pragma once
 
+#include <fd2/observer.hpp>
+
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -13,7 +15,6 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "base/observer.hpp"
 #include "settings/origin.hpp"
 
 namespace fd2::settings {

@@ -108,7 +108,7 @@ class waiter {
         return {};
     }
 
-    void note_exit(process::exit_status how) {
+    void note_exit(exit_status how) {
         status_ = how;
         exited_ = now();
         if (of_.carried) of_.carried->child_exited();
@@ -181,7 +181,7 @@ class waiter {
     const running& of_;
     const end_policy& policy_;
     const side_duty* side_;
-    std::optional<process::exit_status> status_;
+    std::optional<exit_status> status_;
     nanoseconds_t exited_ = 0;
     bool cut_short_ = false;
 };

@@ -54,7 +54,7 @@ struct side_duty {
 
 /// When things happened.
 struct ending {
-    process::exit_status status;
+    exit_status status;
     nanoseconds_t exited = 0;
     nanoseconds_t finished = 0;  ///< record final, forwarding flushed
     bool flushed = true;         ///< everything was forwarded, or nothing was to be

@@ -9,7 +9,7 @@
 #include "capture/subscriber.hpp"
 #include "support/catch.hpp"
 
-using fd2::capture::end_kind;
+using fd2::end_kind;
 using fd2::capture::line_consumer;
 using fd2::capture::line_view;
 using fd2::capture::subscriber;
@@ -133,7 +133,7 @@ TEST_CASE("a snapshot answers in every state") {
     CHECK(seen.total_lines == 3);
     CHECK(seen.end == end_kind::error);
     CHECK(seen.end_errno == EIO);
-    CHECK(fd2::capture::name_of(end_kind::writers_remain) == "writers-remain");
+    CHECK(fd2::name_of(end_kind::writers_remain) == "writers-remain");
 }
 
 TEST_CASE("a consumer that comes late starts at the next whole line, with its true number") {

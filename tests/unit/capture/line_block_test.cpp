@@ -11,7 +11,7 @@
 #include "line_model.hpp"
 #include "support/catch.hpp"
 
-using fd2::capture::end_kind;
+using fd2::end_kind;
 using fd2::capture::lent_line;
 using fd2::capture::line_block;
 using fd2::capture::line_consumer;

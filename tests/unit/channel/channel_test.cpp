@@ -68,7 +68,7 @@ TEST_CASE("what the child wrote is in the record when the channel has ended") {
     const auto seen = c.one->record()->look();
     CHECK(seen.bytes == "first\nsecond");
     CHECK(seen.total_lines == 2);
-    CHECK(seen.end == capture::end_kind::eof);
+    CHECK(seen.end == end_kind::eof);
 }
 
 TEST_CASE("an end short of EOF is named after the child's exit") {
@@ -77,13 +77,13 @@ TEST_CASE("an end short of EOF is named after the child's exit") {
     after_exit.one->child_exited();
     after_exit.one->finish(FD2_FINISH_DRAIN);
     REQUIRE(after_exit.one->join(after(now(), hang)));
-    CHECK(after_exit.one->record()->look().end == capture::end_kind::writers_remain);
+    CHECK(after_exit.one->record()->look().end == end_kind::writers_remain);
     CHECK(after_exit.one->record()->look().bytes == "x");
 
     open_channel before_exit;
     before_exit.one->finish(FD2_FINISH_DRAIN);
     REQUIRE(before_exit.one->join(after(now(), hang)));
-    CHECK(before_exit.one->record()->look().end == capture::end_kind::stopped);
+    CHECK(before_exit.one->record()->look().end == end_kind::stopped);
 }
 
 TEST_CASE("a full consumer pauses the channel until it has room again") {
@@ -112,7 +112,7 @@ TEST_CASE("a channel that nobody finished stops when it is destroyed") {
     c.say("x");
     const auto record = c.one->record();
     c.one.reset();
-    CHECK(record->look().end != capture::end_kind::none);
+    CHECK(record->look().end != end_kind::none);
     CHECK(::write(c.child.get(), "y", 1) == -1);  // its read end is gone
 }
 
@@ -127,7 +127,7 @@ TEST_CASE("the end is announced once, after the record is final") {
     c.child.reset();
     announced.wait(0);
     CHECK(c.one->ended());
-    CHECK(c.one->record()->look().end == capture::end_kind::eof);
+    CHECK(c.one->record()->look().end == end_kind::eof);
     REQUIRE(c.one->join(after(now(), hang)));
     CHECK(announced == 1);
 }

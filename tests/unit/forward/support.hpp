@@ -1,6 +1,8 @@
 // Real objects to forward to, and what the tests watch about them.
 #pragma once
 
+#include <fd2/observer.hpp>
+
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -24,7 +26,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/observer.hpp"
 #include "base/unique_fd.hpp"
 #include "forward/forwarder.hpp"
 #include "support/catch.hpp"

@@ -1,4 +1,4 @@
-#include "process/exit_status.hpp"
+#include <fd2/exit_status.hpp>
 
 #include <cerrno>
 #include <csignal>
@@ -6,7 +6,7 @@
 #include "process/signal_set.hpp"
 #include "support/catch.hpp"
 
-using fd2::process::exit_status;
+using fd2::exit_status;
 
 TEST_CASE("a status says how the child ended and nothing else") {
     constexpr auto exited = exit_status::exited(23);

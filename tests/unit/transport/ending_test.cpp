@@ -57,9 +57,9 @@ struct session {
 
 TEST_CASE("the wait returns the status, with all of the child's stderr") {
     session s("printf 'one\\ntwo' >&2; exit 7");
-    CHECK(s.wait().status == process::exit_status::exited(7));
+    CHECK(s.wait().status == exit_status::exited(7));
     CHECK(s.record->look().bytes == "one\ntwo");
-    CHECK(s.record->look().end == capture::end_kind::eof);
+    CHECK(s.record->look().end == end_kind::eof);
     CHECK_FALSE(s.carried);
 }
 
@@ -82,20 +82,20 @@ struct gate {
 TEST_CASE("an idle holder of the child's stderr does not hold up the wait") {
     const gate open;
     session s(open.holder() + "echo mine >&2; exit 3");
-    CHECK(s.wait().status == process::exit_status::exited(3));
+    CHECK(s.wait().status == exit_status::exited(3));
     CHECK(s.record->look().bytes == "mine\n");
-    CHECK(s.record->look().end == capture::end_kind::writers_remain);
+    CHECK(s.record->look().end == end_kind::writers_remain);
 }
 
 TEST_CASE("a holder that never stops talking does not hold up the wait") {
     session s("(while :; do echo noise >&2 || exit; done) & echo mine >&2; exit 0");
-    CHECK(s.wait({millisecond, 5 * millisecond}).status == process::exit_status::exited(0));
-    CHECK(s.record->look().end == capture::end_kind::writers_remain);
+    CHECK(s.wait({millisecond, 5 * millisecond}).status == exit_status::exited(0));
+    CHECK(s.record->look().end == end_kind::writers_remain);
 }
 
 TEST_CASE("a child that closes its stderr early is still waited for") {
     session s("echo x >&2; exec 2>&-; exit 9");
-    CHECK(s.wait().status == process::exit_status::exited(9));
+    CHECK(s.wait().status == exit_status::exited(9));
     CHECK(s.record->look().bytes == "x\n");
 }
 
@@ -114,5 +114,5 @@ TEST_CASE("a side duty can end lingering at once") {
     const auto how = s.wait({never, never}, &side);
     CHECK(how.cut_short);
     CHECK(how.status.success());
-    CHECK(s.record->look().end == capture::end_kind::writers_remain);
+    CHECK(s.record->look().end == end_kind::writers_remain);
 }

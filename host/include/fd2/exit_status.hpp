@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <string>
 
-namespace fd2::process {
+#include "fd2/api.hpp"
+
+namespace fd2 {
 
 /// exited(code) | signalled(signal, core) | lost(errno). `lost`: the child has ended, and nobody
 /// can say how (ECHILD: somebody else reaped it, or SIGCHLD was ignored).
@@ -43,15 +45,15 @@ class exit_status {
 };
 
 /// "status 23", "signal SIGKILL", "unknown status (ECHILD)"; the same in every locale.
-std::string text_of(exit_status status);
+FD2_API std::string text_of(exit_status status);
 
 /// The number that a shell would show in $?: the code, 128+N for a signal, 125 for `lost` (the
 /// wrapper's own failure).
-int shell_code(exit_status status) noexcept;
+FD2_API int shell_code(exit_status status) noexcept;
 
 /// The mapping to rsync's exit codes that the reference implementation uses: 16 (terminated by a
 /// signal), 15 (crashed, with a core), 21 (the wait failed); every code, 126 and 127 included, as
 /// it is.
-int reference_code(exit_status status) noexcept;
+FD2_API int reference_code(exit_status status) noexcept;
 
-}  // namespace fd2::process
+}  // namespace fd2

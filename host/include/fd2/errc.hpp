@@ -1,0 +1,29 @@
+// What kind of failure it was: the code decides what happens next.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "fd2/api.hpp"
+
+namespace fd2 {
+
+/// The codes of the backend contract (same numbers as FD2_E_* in <fd2/abi.h>); the host uses them
+/// for its own failures too, so that one table decides the fallback.
+enum class errc : std::int32_t {
+    ok = 0,
+    unsupported = 1,     ///< kernel, platform or medium cannot do it
+    resource = 2,        ///< descriptors, memory, threads, ports: may work later
+    denied = 3,          ///< EPERM, EACCES, seccomp, trust
+    timedout = 4,        ///< a deadline passed
+    config = 5,          ///< the operator's configuration is wrong; the message names the key
+    invalid = 6,         ///< a wrong argument: a bug in the caller
+    state = 7,           ///< a call that the state forbids: a bug in the caller
+    would_deadlock = 8,  ///< a call that the calling thread must not make
+    internal = 9,        ///< the callee broke its own promises
+};
+
+/// "unsupported", "resource", ...: the spelling used in trails, JSON and logs.
+FD2_API std::string_view name_of(errc code) noexcept;
+
+}  // namespace fd2
