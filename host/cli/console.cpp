@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/plain_text.hpp"
 #include "logging/text.hpp"
 
 namespace fd2::cli {
@@ -42,7 +43,7 @@ void console::on_event(const event& what) noexcept {
         std::string line = "fd2: ";
         line += logging::name_of(what.level);
         line += ": ";
-        logging::append_plain(line, what.message);
+        append_plain(line, what.message);
         line += '\n';
         write(line);
     } catch (...) {

@@ -3,7 +3,7 @@
 #include <fd2/abi.h>
 
 #include "base/failure.hpp"
-#include "logging/text.hpp"
+#include "base/plain_text.hpp"
 
 namespace fd2::cli {
 
@@ -13,7 +13,7 @@ class narrator {
   public:
     void say(std::string_view text) {
         out_ += "fd2: ";
-        logging::append_plain(out_, text);
+        append_plain(out_, text);
         out_ += '\n';
     }
     std::string take() { return std::move(out_); }

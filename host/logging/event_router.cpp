@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/plain_text.hpp"
 #include "logging/text.hpp"
 
 namespace fd2::logging {

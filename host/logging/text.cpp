@@ -6,54 +6,12 @@
 #include <cstddef>
 
 #include "base/clock.hpp"
+#include "base/plain_text.hpp"
 
 namespace fd2::logging {
 namespace {
 
 constexpr std::string_view hex_digits = "0123456789abcdef";
-
-struct utf8_step {
-    std::size_t size;  // bytes of the character, or of the maximal invalid sequence
-    bool valid;
-    char32_t code;
-};
-
-/// The character at the start of `text`, which is not empty (Unicode 15, table 3-7).
-utf8_step decode(std::string_view text) noexcept {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    const unsigned char lead = byte(0);
-    if (lead < 0x80) return {1, true, lead};
-    std::size_t size = 0;
-    unsigned char low = 0x80, high = 0xBF;  // what the second byte may be
-    char32_t code = 0;
-    if (lead >= 0xC2 && lead <= 0xDF) {
-        size = 2;
-        code = lead & 0x1FU;
-    } else if (lead >= 0xE0 && lead <= 0xEF) {
-        size = 3;
-        code = lead & 0x0FU;
-        if (lead == 0xE0) low = 0xA0;   // overlong
-        if (lead == 0xED) high = 0x9F;  // surrogates
-    } else if (lead >= 0xF0 && lead <= 0xF4) {
-        size = 4;
-        code = lead & 0x07U;
-        if (lead == 0xF0) low = 0x90;   // overlong
-        if (lead == 0xF4) high = 0x8F;  // beyond U+10FFFF
-    } else {
-        return {1, false, 0};
-    }
-    for (std::size_t i = 1; i < size; ++i) {
-        if (i == text.size() || byte(i) < low || byte(i) > high) return {i, false, 0};
-        code = (code << 6U) | (byte(i) & 0x3FU);
-        low = 0x80;
-        high = 0xBF;
-    }
-    return {size, true, code};
-}
-
-constexpr bool is_control(char32_t code) noexcept {
-    return code < 0x20 || (code >= 0x7F && code < 0xA0);
-}
 
 void append_number(std::string& out, std::int64_t value) {
     std::array<char, 24> digits;
@@ -148,7 +106,7 @@ bool append_json_string(std::string& out, std::string_view text) {
         out.append(text.substr(0, plain));
         text.remove_prefix(plain);
         if (text.empty()) break;
-        const utf8_step step = decode(text);
+        const utf8_step step = decode_utf8(text);
         if (!step.valid) {
             valid = false;
             out += "\xEF\xBF\xBD";
@@ -218,31 +176,6 @@ void append_line(std::string& out, const line_record& line) {
     if (line.partial) out += ",\"partial\":true";
     if (line.continued) out += ",\"continued\":true";
     out += "}\n";
-}
-
-void append_plain(std::string& out, std::string_view text) {
-    const auto append_hex = [&](unsigned char byte) {
-        out += "\\x";
-        out += hex_digits[byte >> 4U];
-        out += hex_digits[byte & 0xFU];
-    };
-    while (!text.empty()) {
-        const utf8_step step = decode(text);
-        if (step.code == '\n') {
-            out += "\\n";
-        } else if (step.code == '\t') {
-            out += "\\t";
-        } else if (step.code == '\r') {
-            out += "\\r";
-        } else if (!step.valid || is_control(step.code)) {
-            for (const char c : text.substr(0, step.size)) {
-                append_hex(static_cast<unsigned char>(c));
-            }
-        } else {
-            out.append(text.substr(0, step.size));
-        }
-        text.remove_prefix(step.size);
-    }
 }
 
 }  // namespace fd2::logging

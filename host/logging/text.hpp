@@ -35,8 +35,4 @@ void append_event(std::string& out, const queued_event& what);
 /// not valid UTF-8; "partial" and "continued" only where true.
 void append_line(std::string& out, const line_record& line);
 
-/// For people: control characters and bytes that are not UTF-8 as \n, \t, \r or \xNN, so that
-/// nothing in a message can move a cursor or forge a second line.
-void append_plain(std::string& out, std::string_view text);
-
 }  // namespace fd2::logging

@@ -13,12 +13,6 @@ std::string quoted(std::string_view text, bool* valid = nullptr) {
     return out;
 }
 
-std::string plain(std::string_view text) {
-    std::string out;
-    append_plain(out, text);
-    return out;
-}
-
 std::string time_of(std::int64_t realtime_ns) {
     std::string out;
     append_time(out, realtime_ns);
@@ -85,13 +79,4 @@ TEST_CASE("times are UTC with microseconds, leap days and years before 1970 incl
     CHECK(time_of(1709251199'123456789) == "2024-02-29T23:59:59.123456Z");
     CHECK(time_of(4102444800'000001999) == "2100-01-01T00:00:00.000001Z");
     CHECK(time_of(-1) == "1969-12-31T23:59:59.999999Z");
-}
-
-TEST_CASE("nothing in a message for people moves a cursor") {
-    CHECK(plain("caf\xC3\xA9 \xE2\x82\xAC") == "caf\xC3\xA9 \xE2\x82\xAC");
-    CHECK(plain("a\nb\tc\rd") == "a\\nb\\tc\\rd");
-    CHECK(plain("\x1B[2J\x7F") == "\\x1b[2J\\x7f");
-    CHECK(plain("\xC2\x9B") == "\\xc2\\x9b");
-    CHECK(plain("\xFFx\xE2\x82") == "\\xffx\\xe2\\x82");
-    CHECK(plain(std::string_view("\0", 1)) == "\\x00");
 }
