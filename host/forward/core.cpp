@@ -293,8 +293,7 @@ bool core::flush(const stream_ptr& s, nanoseconds_t deadline) {
     give(lock, s, true);
     const nanoseconds_t start = now();
     while (s->outstanding() > 0 && !ended(*s)) {
-        const nanoseconds_t stuck = after(std::max(start, progress_), options_.stall);
-        const nanoseconds_t limit = std::min(deadline, stuck);
+        const nanoseconds_t limit = std::min(deadline, flush_limit(start));
         if (now() >= limit) break;
         if (thread_ == thread_state::impossible && !queue_.empty() && !writing_) {
             write_here(lock);
@@ -307,6 +306,32 @@ bool core::flush(const stream_ptr& s, nanoseconds_t deadline) {
     return s->dropped == 0;
 }
 
+bool core::flush_then(const stream_ptr& s, std::function<void()> done) {
+    {
+        guard lock(mutex_);
+        if (options_.how == mode::off) return true;
+        give(lock, s, true);
+        if (s->outstanding() == 0 || ended(*s)) {
+            drop_outstanding(*s);
+            return true;
+        }
+        bool arranged = have_worker(lock);
+        try {
+            if (arranged) flushing_.push_back(s);
+        } catch (const std::bad_alloc&) {
+            arranged = false;
+        }
+        if (arranged) {
+            s->on_flushed = std::move(done);
+            s->flush_started = now();
+            wake_for(flush_limit(s->flush_started));
+            return false;
+        }
+    }
+    flush(s, never);
+    return true;
+}
+
 void core::abandon(const stream_ptr& s) {
     guard lock(mutex_);
     s->abandoned = true;
@@ -314,12 +339,14 @@ void core::abandon(const stream_ptr& s) {
     s->paused = false;
     take_out(paused_, s);
     take_out(due_, s);
-    if (!paused_.empty()) wake_for(0);  // the queue may have become low
+    // The queue may have become low.
+    if (!paused_.empty() || !flushing_.empty()) wake_for(0);
 }
 
 void core::detach(const stream_ptr& s) {
     abandon(s);
     guard lock(mutex_);
+    std::erase(flushing_, s);
     while (s->calling && !worker_.is_this_thread()) changed_.wait_until(lock, never);
 }
 
@@ -356,8 +383,7 @@ bool core::flush_all(nanoseconds_t deadline) {
     guard lock(mutex_);
     const nanoseconds_t start = now();
     while ((!queue_.empty() || writing_) && failed_ == 0 && !closed_) {
-        const nanoseconds_t stuck = after(std::max(start, progress_), options_.stall);
-        const nanoseconds_t limit = std::min(deadline, stuck);
+        const nanoseconds_t limit = std::min(deadline, flush_limit(start));
         if (now() >= limit) return false;
         if (thread_ == thread_state::impossible && !queue_.empty() && !writing_) {
             write_here(lock);

@@ -40,6 +40,7 @@ class core {
     verdict offer(const stream_ptr& s, const std::uint8_t* data, std::size_t size);
     void finishing(const stream_ptr& s);
     bool flush(const stream_ptr& s, nanoseconds_t deadline);
+    bool flush_then(const stream_ptr& s, std::function<void()> done);
     void abandon(const stream_ptr& s);
     void detach(const stream_ptr& s);  ///< abandon, and wait for a running `on_room`
     counters look(const stream_ptr& s);
@@ -82,6 +83,9 @@ class core {
     void wake_for(nanoseconds_t deadline) noexcept;
     void work();
     bool release_one(guard& lock);
+    bool end_one_flush(guard& lock);
+    void call(guard& lock, const stream_ptr& s, const std::function<void()>& what);
+    nanoseconds_t flush_limit(nanoseconds_t started) const noexcept;
     bool end_one_line(guard& lock);
     bool notice_stall() noexcept;
     nanoseconds_t next_deadline() const noexcept;
@@ -102,6 +106,7 @@ class core {
     std::deque<stream_ptr> paused_;       // told `full`, in this order
     std::deque<stream_ptr> due_;          // `on_room` is to be called
     std::vector<stream_ptr> unfinished_;  // streams that keep an unfinished line
+    std::vector<stream_ptr> flushing_;    // `on_flushed` is to be called when that is over
     int failed_ = 0;
     bool closed_ = false;
     bool writing_ = false;        // somebody has the turn

@@ -44,7 +44,7 @@ void core::pump(guard& lock) {
     blocked_ = done.bytes < asked;
     if (done.bytes == 0) ++futile_;
     changed_.notify_all();
-    if (!paused_.empty() && !worker_.is_this_thread()) wake_for(0);
+    if (!(paused_.empty() && flushing_.empty()) && !worker_.is_this_thread()) wake_for(0);
     if (done.error == EAGAIN && broken_) {
         fail(lock, "poll", EIO);
     } else if (done.error != 0 && done.error != EAGAIN) {
@@ -148,13 +148,37 @@ bool core::release_one(guard& lock) {
     list.pop_front();
     s->paused = false;
     s->trusted = !stalled_;
+    call(lock, s, s->on_room);
+    return true;
+}
+
+void core::call(guard& lock, const stream_ptr& s, const std::function<void()>& what) {
     s->calling = true;
     lock.unlock();
-    if (s->on_room) s->on_room();
+    if (what) what();
     lock.lock();
     s->calling = false;
     changed_.notify_all();
-    return true;
+}
+
+// Tells one stream whose bytes are out, or are given up, that its flush is over.
+bool core::end_one_flush(guard& lock) {
+    if (flushing_.empty()) return false;
+    const nanoseconds_t present = now();
+    for (std::size_t i = 0; i < flushing_.size(); ++i) {
+        const stream_ptr s = flushing_[i];
+        if (s->outstanding() > 0 && !ended(*s) && present < flush_limit(s->flush_started)) continue;
+        flushing_.erase(flushing_.begin() + static_cast<std::ptrdiff_t>(i));
+        drop_outstanding(*s);
+        call(lock, s, s->on_flushed);
+        return true;
+    }
+    return false;
+}
+
+// When a flush that began at `started` gives up, unless something goes out before.
+nanoseconds_t core::flush_limit(nanoseconds_t started) const noexcept {
+    return after(std::max(started, progress_), options_.stall);
 }
 
 // Hands out one unfinished line whose time of silence has passed.
@@ -195,6 +219,7 @@ bool core::notice_stall() noexcept {
 nanoseconds_t core::next_deadline() const noexcept {
     nanoseconds_t first = stall_deadline();
     for (const stream_ptr& s : unfinished_) first = std::min(first, s->line_due);
+    for (const stream_ptr& s : flushing_) first = std::min(first, flush_limit(s->flush_started));
     return first;
 }
 
@@ -219,7 +244,9 @@ void core::sleep(guard& lock) {
 void core::work() {
     guard lock(mutex_);
     while (!stopping_) {
-        if (release_one(lock) || end_one_line(lock) || notice_stall()) continue;
+        if (release_one(lock) || end_one_line(lock) || end_one_flush(lock) || notice_stall()) {
+            continue;
+        }
         if (!queue_.empty() && !writing_ && !blocked_) {
             pump(lock);
         } else {
@@ -249,6 +276,7 @@ void core::close() {
     while (writing_) changed_.wait_until(lock, never);
     closed_ = true;
     queue_.clear();
+    while (end_one_flush(lock)) continue;
     paused_.clear();
     due_.clear();
     unfinished_.clear();

@@ -26,6 +26,10 @@ bool stream::flush(nanoseconds_t deadline) noexcept {
     return core_->flush(state_, deadline);
 }
 
+bool stream::flush_then(std::function<void()> done) noexcept {
+    return core_->flush_then(state_, std::move(done));
+}
+
 void stream::abandon() noexcept {
     core_->abandon(state_);
 }

@@ -56,6 +56,11 @@ class stream {
     /// delivered. Not to be called from `on_room`.
     bool flush(nanoseconds_t deadline) noexcept;
 
+    /// The same without waiting. True: it is over already. Otherwise `done` is called once it is,
+    /// by the forwarder's thread and under the rules of `on_room`. What was lost stands in `look`.
+    /// Where no thread could be made it waits after all. At most one at a time.
+    bool flush_then(std::function<void()> done) noexcept;
+
     /// Drops what is queued and all that comes later, wakes `flush`, cancels `on_room`. A piece
     /// that another thread is writing this moment counts as dropped and may still appear.
     void abandon() noexcept;

@@ -13,6 +13,8 @@ namespace fd2::forward {
 
 struct stream_state {
     std::function<void()> on_room;
+    std::function<void()> on_flushed;  ///< of the `flush` that does not wait, once it is over
+    nanoseconds_t flush_started = 0;
     std::unique_ptr<shaper> shape;  ///< null where bytes go out as they came
 
     std::uint64_t offered = 0;
@@ -22,7 +24,7 @@ struct stream_state {
     nanoseconds_t line_due = never;  ///< when an unfinished line goes out
     std::uint32_t epoch = 0;         ///< counts how often everything outstanding was dropped
     bool paused = false;             ///< told `full`, `on_room` not yet due
-    bool calling = false;            ///< `on_room` is running
+    bool calling = false;            ///< `on_room` or `on_flushed` is running
     bool finishing = false;
     bool abandoned = false;
     bool shaping = false;
