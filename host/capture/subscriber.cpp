@@ -1,6 +1,7 @@
 #include "capture/subscriber.hpp"
 
 #include <chrono>
+#include <utility>
 
 namespace fd2::capture {
 
@@ -27,22 +28,37 @@ std::uint64_t subscriber::offer_block(const line_block& block) noexcept {
 bool subscriber::chunk_done() noexcept {
     // One publication, and at most one wake-up, for all lines of a chunk. Sequentially consistent
     // with `waiting_`: either the consumer sees the lines, or we see that it waits.
-    if (ring_.publish() && waiting_.load(std::memory_order_seq_cst)) {
-        {
-            const std::lock_guard lock(mutex_);
-            waiting_.store(false, std::memory_order_seq_cst);
-        }
-        // Without the lock, which the woken one wants at once.
-        arrived_.notify_one();
-    }
+    if (ring_.publish() && waiting_.load(std::memory_order_seq_cst)) wake();
     return false;
+}
+
+void subscriber::wake() {
+    std::function<void()> ready;
+    {
+        const std::lock_guard lock(mutex_);
+        waiting_.store(false, std::memory_order_seq_cst);
+        ready.swap(ready_);
+    }
+    // Without the lock, which the woken one wants at once.
+    arrived_.notify_one();
+    if (ready) ready();
 }
 
 void subscriber::ended() noexcept {
     ring_.publish();
-    const std::lock_guard lock(mutex_);
     ended_.store(true, std::memory_order_seq_cst);
-    arrived_.notify_one();
+    wake();
+}
+
+bool subscriber::when_arrived(std::function<void()> ready) {
+    const std::lock_guard lock(mutex_);
+    ready_ = std::move(ready);
+    if (!ready_) return true;
+    waiting_.store(true, std::memory_order_seq_cst);
+    if (ring_.empty() && !ended_.load(std::memory_order_seq_cst)) return true;
+    waiting_.store(false, std::memory_order_seq_cst);
+    ready_ = nullptr;
+    return false;
 }
 
 std::optional<line> subscriber::poll() {

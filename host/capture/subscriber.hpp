@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -54,6 +55,11 @@ class subscriber final : public line_consumer {
         return poll(out);
     }
 
+    /// `ready` is called once, by the thread that brings a line or the end; it must neither block
+    /// nor throw, nor call back into the capture. False: one is there already, and `ready` is not
+    /// called. Replaces an earlier one; an empty one takes that back. [consumer]
+    bool when_arrived(std::function<void()> ready);
+
     /// True when no line is left and none will come. [consumer]
     bool finished() const noexcept;
 
@@ -67,6 +73,7 @@ class subscriber final : public line_consumer {
 
   private:
     void sleep_until(nanoseconds_t deadline);
+    void wake();
 
     line_ring ring_;
     alignas(64) std::atomic<std::uint64_t> sent_{0};
@@ -75,6 +82,7 @@ class subscriber final : public line_consumer {
     std::atomic<bool> waiting_{false};  // the consumer is about to sleep, and nobody has woken it
     std::mutex mutex_;
     std::condition_variable arrived_;
+    std::function<void()> ready_;
 };
 
 }  // namespace fd2::capture
