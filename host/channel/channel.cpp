@@ -103,6 +103,30 @@ void channel::finish(std::int32_t mode) noexcept {
     if (handle_) (void)ops().finish(handle_, mode);
 }
 
+turn channel::drive(std::uint32_t max_bytes, nanoseconds_t& deadline) noexcept {
+    deadline = never;
+    if (!handle_ || ended()) return turn::ended;
+    std::int64_t at = -1;
+    const std::int32_t what = core_->from->plugin().pollable->on_ready(handle_, max_bytes, &at);
+    if (at >= 0) deadline = at;
+    switch (what) {
+        case FD2_READY_AGAIN:
+            return turn::again;
+        case FD2_READY_WAIT:
+            return turn::wait;
+        case FD2_READY_LATER:
+            return turn::later;
+        case FD2_READY_PAUSED:
+            return turn::paused;
+        case FD2_READY_ENDED:
+            return turn::ended;
+        default:
+            misbehaves("cannot be driven though the channel was running; reading is stopped");
+            finish(FD2_FINISH_NOW);
+            return turn::ended;
+    }
+}
+
 bool channel::join(nanoseconds_t deadline) noexcept {
     if (!handle_) return true;
     const std::int32_t code = ops().join(handle_, deadline);

@@ -35,7 +35,18 @@ struct channel_setup {
     capture::capture::limits limits;
     byte_consumer* bytes = nullptr;  ///< may be null
     std::function<void()> on_ended;  ///< [drain] after the last byte was captured; must not block
+    /// The caller's loop drives the channel, if the backend can (fd2.pollable/1): see `watched`.
+    bool polled = false;
     observer* watch = nullptr;
+};
+
+/// What a loop does after it has driven a channel.
+enum class turn : std::uint8_t {
+    again,   ///< the budget is spent: drive again after others had their turn
+    wait,    ///< at readiness, or at the deadline
+    later,   ///< at the deadline, whatever the descriptor says
+    paused,  ///< after `room` or `finish`
+    ended,   ///< the record is final; the descriptor is to be forgotten
 };
 
 /// Made by `open_channel` in the state RUNNING; no byte flows before a child has the other end.
@@ -67,6 +78,16 @@ class channel {
 
     /// FD2_FINISH_DRAIN or FD2_FINISH_NOW. [any thread]
     void finish(std::int32_t mode) noexcept;
+
+    /// The descriptor that the caller's loop is to watch for reading; -1 where the backend waits
+    /// itself. Then the loop serialises every call on the channel (`look` at the record and
+    /// `ended` excepted), drives after `room` and `finish`, and forgets the descriptor before
+    /// `join` and the destructor.
+    int watched() const noexcept { return watched_; }
+
+    /// Delivers up to about `max_bytes`. `deadline`: when to drive again at the latest, or never.
+    /// [the loop; where `watched` is not -1]
+    turn drive(std::uint32_t max_bytes, nanoseconds_t& deadline) noexcept;
 
     /// Waits for the end, then closes. False at the deadline: the backend is late, and may be asked
     /// again. [owner]
@@ -107,6 +128,7 @@ class channel {
 
     std::unique_ptr<core> core_;
     fd2_channel* handle_ = nullptr;
+    int watched_ = -1;
 };
 
 }  // namespace fd2::channel

@@ -36,7 +36,15 @@ class channel_builder {
 
     static fd2::status start(channel& made) {
         call_error error;
-        const std::int32_t code = made.ops().start(made.handle_, error.get());
+        const fd2_pollable* const loop = made.core_->from->plugin().pollable;
+        std::int32_t code = FD2_OK;
+        if (made.core_->setup.polled && loop) {
+            fd2_native watched = FD2_NATIVE_NONE;
+            code = loop->attach_poll(made.handle_, &watched, error.get());
+            if (code == FD2_OK) made.watched_ = static_cast<int>(watched);
+        } else {
+            code = made.ops().start(made.handle_, error.get());
+        }
         if (code == FD2_OK) return {};
         return error.as_failure(code);
     }

@@ -21,8 +21,11 @@ struct trusted_party {
     long writable_group = -1;  ///< gid, -1 for none
 };
 
-/// What the running executable says of itself.
-trusted_party party_of_executable() noexcept;
+/// What a file that runs already says of itself: the executable, or the library that loads.
+trusted_party party_of(const char* file) noexcept;
+inline trusted_party party_of_executable() noexcept {
+    return party_of("/proc/self/exe");
+}
 
 /// Opens `path` for loading. With `trust::verified` the file and every directory above its resolved
 /// path must be owned by a trusted party and writable by nobody else (a sticky directory may be),

@@ -57,10 +57,10 @@ status check_directories(const std::string& resolved, const trusted_party& party
 
 }  // namespace
 
-trusted_party party_of_executable() noexcept {
+trusted_party party_of(const char* file) noexcept {
     trusted_party party;
     struct stat status {};
-    if (::stat("/proc/self/exe", &status) == 0) {
+    if (::stat(file, &status) == 0) {
         party.owner = static_cast<long>(status.st_uid);
         if ((status.st_mode & S_IWGRP) != 0)
             party.writable_group = static_cast<long>(status.st_gid);

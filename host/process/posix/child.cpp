@@ -87,9 +87,13 @@ status child::ensure_pidfd() {
 // Blocks until the end. After a readable pidfd that takes no time, unless a tracer holds the child.
 exit_status child::collect() noexcept {
     siginfo_t info;
-    ended_ =
-        wait_id(pid_, fd_.get(), info, WEXITED) == 0 ? status_of(info) : exit_status::lost(errno);
-    return *ended_;
+    // An event loop may have made the pidfd non-blocking; then waitid(2) does not wait.
+    while (wait_id(pid_, fd_.get(), info, WEXITED) != 0) {
+        pollfd end{fd_.get(), POLLIN, 0};
+        if (errno == EAGAIN && (::poll(&end, 1, -1) >= 0 || errno == EINTR)) continue;
+        return *(ended_ = exit_status::lost(errno));
+    }
+    return *(ended_ = status_of(info));
 }
 
 result<std::optional<exit_status>> child::try_wait() {
