@@ -14,11 +14,12 @@
 #include "cli/late_output.hpp"
 #include "cli/log_lines.hpp"
 #include "cli/stats.hpp"
-#include "logging/text.hpp"
 #include "process/die_like.hpp"
 #include "process/signals.hpp"
 #include "process/spawn.hpp"
 #include "transport/ending.hpp"
+#include "transport/stderr_plan.hpp"
+#include "transport/surfacing.hpp"
 
 namespace fd2::cli {
 
@@ -32,38 +33,8 @@ constexpr nanoseconds_t forward_patience = 1 * millisecond;
 constexpr nanoseconds_t search_time = 1 * second;
 
 forward::options forward_options(const settings::forward_settings& with, bool nowhere) {
-    forward::options out;
-    switch (with.mode) {
-        case settings::forward_mode::raw:
-            out.how = forward::mode::raw;
-            break;
-        case settings::forward_mode::lines:
-            out.how = forward::mode::lines;
-            break;
-        case settings::forward_mode::lossy:
-            out.how = forward::mode::lossy;
-            break;
-        case settings::forward_mode::off:
-            out.how = forward::mode::off;
-            break;
-    }
+    forward::options out = transport::forward_options(with, forward_patience);
     if (nowhere) out.how = forward::mode::off;
-    switch (with.when_blocked) {
-        case settings::blocked_policy::automatic:
-            out.blocked = forward::when_blocked::automatic;
-            break;
-        case settings::blocked_policy::wait:
-            out.blocked = forward::when_blocked::wait;
-            break;
-        case settings::blocked_policy::drop:
-            out.blocked = forward::when_blocked::drop;
-            break;
-    }
-    out.buffer = static_cast<std::size_t>(with.buffer);
-    out.stall = with.stall;
-    out.prefix = with.prefix;
-    out.patience = forward_patience;
-    out.fresh_notes = true;
     return out;
 }
 
@@ -129,16 +100,13 @@ class runner {
 
     /// Chooses and opens; without a channel the child inherits our stderr.
     status open_channel() {
-        if (with_.transport == settings::transport_kind::async && !report_.flag &&
-            !options_.explicit_backend) {
-            report_.why_inherit = "transport async with features.ssh-socketpair-stderr off";
+        const transport::stderr_plan plan =
+            transport::plan_stderr(with_, with_.transport, options_.explicit_backend);
+        if (!plan.carried) {
+            report_.why_inherit = plan.why_inherit;
             return {};
         }
-        channel::wish want;
-        want.backends = with_.transport == settings::transport_kind::sync ? with_.backends.sync
-                                                                          : with_.backends.async;
-        want.callers_word = options_.explicit_backend;
-        want.inherit = with_.fallback.inherit && !options_.explicit_backend;
+        const channel::wish& want = plan.want;
 
         auto ended = transport::end_signal::make();
         if (!ended) {
@@ -164,7 +132,7 @@ class runner {
             forwards_.reset();
             return {};
         }
-        forwards_->attach(carried_.get());
+        forwards_->attach([to = carried_.get()] { to->room(channel::pauser::bytes); });
         record_ = carried_->record();
         report_.backend = carried_->backend();
         report_.info = carried_->info();
@@ -220,7 +188,7 @@ class runner {
         of.before_finish = [this] {
             if (lines_) lines_->finishing(static_cast<std::size_t>(report_.info.capacity_bytes));
         };
-        const transport::end_policy policy{with_.finish.linger, with_.finish.linger_max};
+        const transport::end_policy policy{with_.finish.linger, with_.finish.linger_max, false};
         auto ended = transport::wait_to_end(of, policy, &side);
         if (!ended) return std::move(ended).error();
         report_.exit = ended->status;
@@ -254,40 +222,18 @@ class runner {
         }
     }
 
-    /// "ssh process exited with status 255:" and a newline; another command by its own name.
-    std::string heading() const {
-        const std::string& command = report_.command.front();
-        std::string out;
-        logging::append_plain(out, std::string_view(command).substr(command.rfind('/') + 1));
-        out += " process ";
-        if (report_.exit.how() == exit_status::kind::signalled) {
-            out += "was killed by signal " + process::signal_name(report_.exit.signal());
-        } else {
-            out += "exited with " + text_of(report_.exit);
-        }
-        return out + ":\n";
-    }
-
     /// The tail, once, where the command failed and its stderr was not all seen.
     void surface() {
-        if (!report_.record || report_.record->bytes.empty() || report_.exit.success()) return;
-        const bool seen = report_.forwarded.forwarded == report_.record->total_bytes;
-        if (with_.surface == settings::surface_policy::never) return;
-        if (with_.surface == settings::surface_policy::on_loss && seen) return;
-        if (start_.closed.closed[2]) return;
-        std::string text = heading() + report_.record->bytes;
-        if (text.back() != '\n') text += '\n';
+        if (!report_.record || start_.closed.closed[2]) return;
+        const std::string text =
+            transport::surfaced_text(with_.surface, report_.command.front(), report_.exit,
+                                     *report_.record, report_.forwarded);
+        if (text.empty()) return;
         // Where our stderr is stuck, it was waited for already: what goes at once goes.
         const bool patient = report_.forwarded.dropped == 0 && !report_.cut_short;
-        forwarder_.note({});
         forwarder_.flush(patient ? never : now());
-        forward::options plain = forward_options(with_.forward, false);
-        plain.how = forward::mode::raw;
-        forward::forwarder out(STDERR_FILENO, plain);
-        const auto stream = out.open({});
-        stream->offer(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
-        stream->finishing();
-        stream->flush(patient ? never : now());
+        transport::surfacing shown(STDERR_FILENO, with_.forward, forwarder_, text);
+        shown.stream().flush(patient ? never : now());
     }
 
     void warn(const failure& why) { console_.on_event({severity::error, why.message}); }

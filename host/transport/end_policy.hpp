@@ -12,6 +12,7 @@ namespace fd2::transport {
 struct end_policy {
     nanoseconds_t linger = 25 * millisecond;  ///< of silence
     nanoseconds_t linger_max = 1 * second;    ///< in all
+    bool follow = false;  ///< then: go on reading, instead of finishing the channel
 };
 
 /// The moment at which a channel that has not reached EOF is finished. It moves while bytes come:

@@ -11,21 +11,6 @@
 
 namespace fd2::transport {
 
-forwarding::forwarding(forward::forwarder& to)
-    : stream_(to.open([this] {
-          const std::lock_guard lock(mutex_);
-          if (from_) from_->room(channel::pauser::bytes);
-      })) {}
-
-void forwarding::attach(channel::channel* from) {
-    const std::lock_guard lock(mutex_);
-    from_ = from;
-}
-
-bool forwarding::offer(const std::uint8_t* data, std::size_t size) noexcept {
-    return stream_->offer(data, size) == forward::verdict::full;
-}
-
 result<end_signal> end_signal::make() {
     unique_fd event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!event) return system_failure("eventfd", "end of the channel", errno);
@@ -47,7 +32,8 @@ class waiter {
         : of_(of), policy_(policy), side_(side) {}
 
     result<ending> run() {
-        if (!side_ && of_.child.pidfd() < 0) {
+        if (of_.child.ended()) note_exit(*of_.child.ended());
+        if (!status_ && !side_ && of_.child.pidfd() < 0) {
             // Nothing else to serve, and nothing to poll: the channel drains on its own thread.
             if (auto good = wait_blocking(); !good) return std::move(good).error();
         }
@@ -55,6 +41,9 @@ class waiter {
             if (auto good = step(never); !good) return std::move(good).error();
         }
         if (auto good = linger(); !good) return std::move(good).error();
+        if (policy_.follow && carried_is_running() && !cut_short_) {
+            return ending{*status_, exited_, now(), true, false, false};
+        }
         complete();
         return flush();
     }
@@ -136,7 +125,7 @@ class waiter {
         if (!of_.carried) return;
         // The backend's part is bounded by the object's capacity, ours never blocks.
         if (!of_.carried->join(after(now(), 10 * second))) of_.carried->finish(FD2_FINISH_NOW);
-        if (of_.forwards) of_.forwards->attach(nullptr);
+        if (of_.forwards) of_.forwards->attach({});
         of_.carried.reset();
     }
 
@@ -152,7 +141,7 @@ class waiter {
                 flushed = stream.flush(never);
             }
         }
-        return ending{*status_, exited_, now(), flushed, cut_short_};
+        return ending{*status_, exited_, now(), flushed, cut_short_, true};
     }
 
     bool flush_beside(forward::stream& stream) {

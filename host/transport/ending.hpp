@@ -3,35 +3,17 @@
 
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "channel/channel.hpp"
-#include "forward/forwarder.hpp"
 #include "process/child.hpp"
 #include "transport/end_policy.hpp"
+#include "transport/forwarding.hpp"
 
 namespace fd2::transport {
-
-/// Carries a channel's bytes to the forwarder, and its room back to the channel.
-class forwarding final : public channel::byte_consumer {
-  public:
-    explicit forwarding(forward::forwarder& to);
-
-    /// Where a pause is to end: set before the channel's first byte, null before it goes.
-    void attach(channel::channel* from);
-
-    bool offer(const std::uint8_t* data, std::size_t size) noexcept override;
-    forward::stream& stream() noexcept { return *stream_; }
-
-  private:
-    std::mutex mutex_;  // held while `from_` is told that there is room, which never blocks
-    channel::channel* from_ = nullptr;
-    std::unique_ptr<forward::stream> stream_;
-};
 
 /// A descriptor that tells when a channel has ended.
 class end_signal {
@@ -59,6 +41,7 @@ struct ending {
     nanoseconds_t finished = 0;  ///< record final, forwarding flushed
     bool flushed = true;         ///< everything was forwarded, or nothing was to be
     bool cut_short = false;      ///< a signal asked to leave off
+    bool final = true;           ///< the record is; else the channel goes on (end_policy::follow)
 };
 
 /// One running child and what belongs to it. `carried` is null where the child inherited our
@@ -72,8 +55,10 @@ struct running {
 };
 
 /// Waits for the child's exit; lets others who hold its stderr finish what they are saying; takes
-/// what lies in the kernel object; closes the channel; flushes. The record is final afterwards.
-/// Fails only where waiting itself does; the child is then untouched. [one thread]
+/// what lies in the kernel object; closes the channel; flushes. The record is final afterwards,
+/// unless others' stderr is followed: then `carried` goes on. A child whose end was collected
+/// already is not waited for. Fails only where waiting itself does; the child is then untouched.
+/// [one thread; where something is forwarded, with SIGPIPE blocked or ignored]
 result<ending> wait_to_end(const running& of, const end_policy& policy,
                            const side_duty* side = nullptr);
 
