@@ -76,7 +76,7 @@ failure system_failure(std::string_view operation, std::string_view object, int 
     const char* reason = ::strerrordesc_np(sys_errno);
     text += reason ? reason : "unknown error";
     text += " (" + errno_name(sys_errno) + ")";
-    return {classify(sys_errno), sys_errno, std::move(text)};
+    return {classify(sys_errno), sys_errno, std::move(text), operation.size(), object.size()};
 }
 
 }  // namespace fd2

@@ -3,6 +3,7 @@
 
 #include <fd2/errc.hpp>
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,9 @@ struct failure {
     errc code = errc::internal;
     int sys_errno = 0;
     std::string message;
+    /// Where a system call failed: how much of `message` its name is, and, behind ": ", its object.
+    std::size_t operation_size = 0;
+    std::size_t object_size = 0;
 };
 
 /// The code that an errno stands for, by the table in docs/abi.md (EMFILE is `resource`, ...);

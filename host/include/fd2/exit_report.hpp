@@ -1,0 +1,30 @@
+// What a wait returns.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "fd2/end_kind.hpp"
+#include "fd2/exit_status.hpp"
+#include "fd2/snapshot.hpp"
+
+namespace fd2 {
+
+/// How a child ended, and what became of its stderr. Plain data; `record` is shared.
+struct exit_report {
+    exit_status status = exit_status::lost(0);
+    end_kind end = end_kind::none;  ///< of its stderr; `none` where it inherited ours
+    int end_errno = 0;
+    /// False where others hold the stderr and are followed (finish.writers-remain: follow): then
+    /// `record` still grows, and is final once its `end` is.
+    bool final = true;
+    std::uint64_t forwarded_bytes = 0;
+    std::uint64_t forward_dropped = 0;
+    std::chrono::nanoseconds ran{};     ///< from the spawn to the exit
+    std::chrono::nanoseconds lasted{};  ///< from the spawn to the end of everything
+    stderr_record record;
+
+    bool success() const noexcept { return status.success(); }
+};
+
+}  // namespace fd2

@@ -1,0 +1,151 @@
+#include "library/line_queue.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace fd2 {
+
+namespace {
+
+constexpr std::size_t smallest_capacity = 4096;
+
+nanoseconds_t deadline_of(std::chrono::steady_clock::time_point when) {
+    // steady_clock is CLOCK_MONOTONIC.
+    if (when == std::chrono::steady_clock::time_point::max()) return never;
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(when.time_since_epoch()).count();
+}
+
+void fill(stderr_line& out, const capture::lent_line& from) {
+    out.text.assign(from.text);
+    out.number = from.number;
+    out.time = std::chrono::system_clock::time_point(
+        std::chrono::duration_cast<std::chrono::system_clock::duration>(
+            std::chrono::nanoseconds(from.time)));
+    out.continued = from.continued;
+    out.continues = from.continues;
+    out.unterminated = from.unterminated;
+}
+
+}  // namespace
+
+line_queue::line_queue(line_filter filter, std::size_t capacity)
+    : filter_(std::move(filter)), lines_(std::max(capacity, smallest_capacity)) {}
+
+void line_queue::attach(const std::shared_ptr<line_queue>& queue,
+                        const std::shared_ptr<capture::capture>& record) {
+    if (queue->attached_.exchange(true)) return;
+    if (!record) {
+        queue->ended();
+        return;
+    }
+    {
+        const std::lock_guard lock(queue->mutex_);
+        queue->record_ = record;
+    }
+    queue->first_.store(record->add(queue), std::memory_order_relaxed);
+}
+
+void line_queue::leave() noexcept {
+    attached_.store(true);
+    lines_.when_arrived({});
+    std::shared_ptr<capture::capture> record;
+    {
+        const std::lock_guard lock(mutex_);
+        record = record_.lock();
+    }
+    if (record) record->remove(this);
+}
+
+bool line_queue::offer(const capture::line_view& line) noexcept {
+    if (!filter_) return lines_.offer(line);
+    try {
+        std::string_view text = line.rest.empty() ? line.head : line.rest;
+        if (!line.head.empty() && !line.rest.empty()) {
+            joined_.assign(line.head);
+            joined_.append(line.rest);
+            text = joined_;
+        }
+        if (!filter_(text)) {
+            filtered_.fetch_add(1, std::memory_order_relaxed);
+            return true;
+        }
+    } catch (...) {
+        failed_.fetch_add(1, std::memory_order_relaxed);
+        return false;
+    }
+    return lines_.offer(line);
+}
+
+std::uint64_t line_queue::offer_block(const capture::line_block& block) noexcept {
+    return filter_ ? line_consumer::offer_block(block) : lines_.offer_block(block);
+}
+
+stderr_lines subscribe_to(const std::shared_ptr<capture::capture>& record, line_filter filter,
+                          std::size_t capacity) {
+    auto queue = std::make_shared<line_queue>(std::move(filter), capacity);
+    line_queue::attach(queue, record);
+    return lines_access::make(std::move(queue));
+}
+
+stderr_lines::stderr_lines() noexcept = default;
+stderr_lines::stderr_lines(std::shared_ptr<line_queue> queue) noexcept : queue_(std::move(queue)) {}
+stderr_lines::stderr_lines(stderr_lines&&) noexcept = default;
+
+stderr_lines& stderr_lines::operator=(stderr_lines&& other) noexcept {
+    if (this != &other) {
+        if (queue_) queue_->leave();
+        queue_ = std::move(other.queue_);
+    }
+    return *this;
+}
+
+stderr_lines::~stderr_lines() {
+    if (queue_) queue_->leave();
+}
+
+std::optional<stderr_line> stderr_lines::poll() {
+    stderr_line out;
+    if (!poll(out)) return std::nullopt;
+    return out;
+}
+
+bool stderr_lines::poll(stderr_line& out) {
+    capture::lent_line lent;
+    if (!queue_ || !queue_->lines().poll(lent)) return false;
+    fill(out, lent);
+    return true;
+}
+
+std::optional<stderr_line> stderr_lines::wait(std::chrono::steady_clock::time_point deadline) {
+    capture::lent_line lent;
+    if (!queue_ || !queue_->lines().wait(lent, deadline_of(deadline))) return std::nullopt;
+    stderr_line out;
+    fill(out, lent);
+    return out;
+}
+
+bool stderr_lines::finished() const noexcept {
+    return !queue_ || queue_->lines().finished();
+}
+
+bool stderr_lines::notify(std::function<void()> ready) {
+    return queue_ && queue_->lines().when_arrived(std::move(ready));
+}
+
+std::uint64_t stderr_lines::sent() const noexcept {
+    return queue_ ? queue_->lines().sent() : 0;
+}
+
+std::uint64_t stderr_lines::dropped() const noexcept {
+    return queue_ ? queue_->dropped() : 0;
+}
+
+std::uint64_t stderr_lines::filtered() const noexcept {
+    return queue_ ? queue_->filtered() : 0;
+}
+
+std::uint64_t stderr_lines::first() const noexcept {
+    return queue_ ? queue_->first() : 0;
+}
+
+}  // namespace fd2

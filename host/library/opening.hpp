@@ -1,0 +1,31 @@
+// A child's stderr, from the settings to the end that the child gets.
+#pragma once
+
+#include <fd2/ssh_command.hpp>
+
+#include <memory>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "channel/channel.hpp"
+#include "library/host_state.hpp"
+#include "library/record_state.hpp"
+
+namespace fd2 {
+
+struct opening {
+    std::unique_ptr<channel::channel> carried;  ///< null: the child inherits our stderr
+    unique_fd child_end;                        ///< then: none
+    std::shared_ptr<record_state> record;       ///< never null; `forwards` is the caller's to fill
+};
+
+/// Checks the command, chooses and opens. `complete` adds the caller's part to the setup; it is
+/// called only where a channel is to be opened.
+result<opening> open_stderr(host_state& on, const ssh_command& command,
+                            settings::transport_kind transport,
+                            const std::function<status(channel::channel_setup&)>& complete);
+
+/// Hands the record's lines to those who subscribed before the spawn.
+void subscribe_all(ssh_command& command, const record_state& record);
+
+}  // namespace fd2

@@ -1,0 +1,57 @@
+#include "library/record_state.hpp"
+
+#include <utility>
+
+namespace fd2 {
+
+forward::counters record_state::forwarded() const {
+    return forwards ? forwards->stream().look() : forward::counters{};
+}
+
+std::string record_state::output() const {
+    return bytes ? bytes->look().bytes : std::string();
+}
+
+fd2::snapshot record_state::look() const {
+    fd2::snapshot out;
+    out.backend = backend;
+    out.medium = medium;
+    out.settles = settles;
+    for (const auto& [tried, why] : trail) {
+        out.fallback.push_back({tried, why.code, why.sys_errno, why.message});
+    }
+    if (!bytes) {
+        out.final = true;
+        return out;
+    }
+    capture::snapshot now = bytes->look();
+    const forward::counters shown = forwarded();
+    out.bytes = std::move(now.bytes);
+    out.offset = now.offset;
+    out.total_bytes = now.total_bytes;
+    out.total_lines = now.total_lines;
+    out.lines_dropped = now.lines_dropped;
+    out.forwarded_bytes = shown.forwarded;
+    out.forward_dropped = shown.dropped;
+    out.end = now.end;
+    out.end_errno = now.end_errno;
+    out.final = now.end != end_kind::none;
+    return out;
+}
+
+stderr_record::stderr_record() noexcept = default;
+stderr_record::stderr_record(const stderr_record&) noexcept = default;
+stderr_record::stderr_record(stderr_record&&) noexcept = default;
+stderr_record& stderr_record::operator=(const stderr_record&) noexcept = default;
+stderr_record& stderr_record::operator=(stderr_record&&) noexcept = default;
+stderr_record::~stderr_record() = default;
+
+fd2::snapshot stderr_record::snapshot() const {
+    return state_ ? state_->look() : fd2::snapshot{};
+}
+
+std::string stderr_record::output() const {
+    return state_ ? state_->output() : std::string();
+}
+
+}  // namespace fd2
