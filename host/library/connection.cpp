@@ -143,6 +143,7 @@ class child_access {
   public:
     static result<SshConnection> spawn(const host& on, ssh_command& command) {
         const auto& state = host_access::state(on);
+        early_subscribers subscribers(command);
         std::shared_ptr<transport::end_signal> ended;
         std::shared_ptr<transport::forwarding> forwards;
         auto opened =
@@ -161,7 +162,7 @@ class child_access {
             forwards->attach([to = opened->carried.get()] { to->room(channel::pauser::bytes); });
             opened->record->forwards = std::move(forwards);
         }
-        subscribe_all(command, *opened->record);
+        subscribers.attach(*opened->record);
         auto made = start(command, opened->child_end.get());
         if (!made) {
             if (opened->carried) opened->record->forwards->attach({});

@@ -47,6 +47,7 @@ class async_child {
     static result<std::unique_ptr<async_child>> make(const std::shared_ptr<host_state>& on,
                                                      ssh_command& command,
                                                      std::function<void()> bell) {
+        early_subscribers subscribers(command);
         auto out = std::unique_ptr<async_child>(new async_child(on, std::move(bell)));
         auto opened = open_stderr(*on, command, settings::transport_kind::async,
                                   [&](channel::channel_setup& setup) -> status {
@@ -59,7 +60,7 @@ class async_child {
             out->record_->forwards = out->driven_.forwards();
             out->driven_.carry(std::move(opened->carried));
         }
-        subscribe_all(command, *out->record_);
+        subscribers.attach(*out->record_);
         auto made = start(command, opened->child_end.get());
         if (!made) return std::move(made).error();
         out->started_ = now();

@@ -41,10 +41,15 @@ result<opening> open_stderr(host_state& on, const ssh_command& command,
     return out;
 }
 
-void subscribe_all(ssh_command& command, const record_state& record) {
-    for (const auto& queue : command_access::take_subscribers(command)) {
-        line_queue::attach(queue, record.bytes);
-    }
+early_subscribers::early_subscribers(ssh_command& command)
+    : queues_(command_access::take_subscribers(command)) {}
+
+early_subscribers::~early_subscribers() {
+    for (const auto& queue : queues_) line_queue::attach(queue, nullptr);
+}
+
+void early_subscribers::attach(const record_state& record) {
+    for (const auto& queue : queues_) line_queue::attach(queue, record.bytes);
 }
 
 }  // namespace fd2

@@ -3,12 +3,15 @@
 
 #include <fd2/ssh_command.hpp>
 
+#include <functional>
 #include <memory>
+#include <vector>
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "channel/channel.hpp"
 #include "library/host_state.hpp"
+#include "library/line_queue.hpp"
 #include "library/record_state.hpp"
 
 namespace fd2 {
@@ -25,7 +28,18 @@ result<opening> open_stderr(host_state& on, const ssh_command& command,
                             settings::transport_kind transport,
                             const std::function<status(channel::channel_setup&)>& complete);
 
-/// Hands the record's lines to those who subscribed before the spawn.
-void subscribe_all(ssh_command& command, const record_state& record);
+/// Those who subscribed before the spawn. For who was not handed a record nothing comes.
+class early_subscribers {
+  public:
+    explicit early_subscribers(ssh_command& command);
+    ~early_subscribers();
+    early_subscribers(const early_subscribers&) = delete;
+    early_subscribers& operator=(const early_subscribers&) = delete;
+
+    void attach(const record_state& record);
+
+  private:
+    std::vector<std::shared_ptr<line_queue>> queues_;
+};
 
 }  // namespace fd2
