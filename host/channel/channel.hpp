@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "base/clock.hpp"
@@ -106,6 +107,7 @@ class channel {
     void misbehaves(const char* what) noexcept;
 
     std::unique_ptr<core> core_;
+    std::mutex closing_;  // a late `room` must not meet the close; never held in a callback
     fd2_channel* handle_ = nullptr;
 };
 
