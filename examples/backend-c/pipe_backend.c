@@ -76,6 +76,9 @@ static int32_t open_channel(fd2_instance* instance, const fd2_options* options,
 static int32_t adopt(fd2_instance* instance, const fd2_options* options, const fd2_carry* carry,
                      const fd2_sink* sink, fd2_channel** out, fd2_error* error) {
     fd2_drain_spec spec;
+    if (!carry || carry->struct_size < sizeof(*carry)) {
+        return fd2_fail(error, FD2_E_INVALID, 0, "adopt", "no carry");
+    }
     int32_t code = fd2_check_options(options, options_table, OPTION_COUNT, error);
     if (code == FD2_OK) code = describe((int)carry->read, &spec, error);
     if (code != FD2_OK) return code;

@@ -35,8 +35,11 @@ result<std::shared_ptr<backend_instance>> backend_instance::make(
     std::shared_ptr<const loader::plugin> from, observer* watch) {
     std::shared_ptr<backend_instance> made(new backend_instance(std::move(from), watch));
     call_error error;
-    const std::int32_t code = made->table().init(&made->host_, &made->instance_, error.get());
+    fd2_instance* instance = nullptr;
+    const std::int32_t code = made->table().init(&made->host_, &instance, error.get());
+    // A failed init has made nothing, whatever stands in its out parameter.
     if (code != FD2_OK) return error.as_failure(code);
+    made->instance_ = instance;
     return made;
 }
 

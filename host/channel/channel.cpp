@@ -96,7 +96,9 @@ result<unique_fd> channel::take_child_end() {
 void channel::room(pauser who) noexcept {
     const std::uint32_t before = core_->pauses.fetch_and(~bit(who), std::memory_order_acq_rel);
     const bool last = (before & bit(who)) != 0 && (before & ~bit(who)) == 0;
-    if (last && handle_) (void)ops().resume(handle_);
+    if (!last) return;
+    const std::lock_guard lock(closing_);
+    if (handle_) (void)ops().resume(handle_);
 }
 
 void channel::finish(std::int32_t mode) noexcept {
@@ -132,6 +134,7 @@ bool channel::join(nanoseconds_t deadline) noexcept {
     const std::int32_t code = ops().join(handle_, deadline);
     if (code == FD2_E_TIMEDOUT) return false;
     if (code != FD2_OK) misbehaves("join failed though the channel was running");
+    const std::lock_guard lock(closing_);
     if (ops().close(handle_) != FD2_OK) misbehaves("close failed after join");
     handle_ = nullptr;
     return true;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "base/clock.hpp"
@@ -127,6 +128,7 @@ class channel {
     void misbehaves(const char* what) noexcept;
 
     std::unique_ptr<core> core_;
+    std::mutex closing_;  // a late `room` must not meet the close; never held in a callback
     fd2_channel* handle_ = nullptr;
     int watched_ = -1;
 };

@@ -162,7 +162,10 @@ result<std::unique_ptr<channel>> try_one(backend_pool& pool, const settings::set
         return std::move(good).error();
     }
     if (const std::uint64_t missing = required & ~made->info().caps) return lacks(missing);
-    if (auto good = channel_builder::start(*made); !good) return std::move(good).error();
+    if (auto good = channel_builder::start(*made); !good) {
+        pool.remember(name, good.error());
+        return std::move(good).error();
+    }
     return made;
 }
 

@@ -153,10 +153,10 @@ void translate(parsed& from) {
 
 int print_version(bool json) {
     if (json) {
-        std::printf("{\"schema\":\"fd2.version/1\",\"version\":\"%s\",\"abi\":\"1-draft\"}\n",
+        std::printf("{\"schema\":\"fd2.version/1\",\"version\":\"%s\",\"abi\":\"1-rc\"}\n",
                     FD2_VERSION);
     } else {
-        std::printf("fd2 %s (channel ABI 1, draft)\n", FD2_VERSION);
+        std::printf("fd2 %s (channel ABI 1, release candidate)\n", FD2_VERSION);
     }
     return 0;
 }

@@ -41,6 +41,12 @@ bool is_complete(const fd2_channel_ops* ops) {
            ops->take_child_end && ops->resume && ops->finish && ops->join && ops->close;
 }
 
+/// Whole, with a name, and with words where it is one of several.
+bool is_complete(const fd2_option_spec& option) {
+    return option.struct_size >= sizeof(fd2_option_spec) && is_id(option.name) && option.help &&
+           (option.type != FD2_OPTION_ENUM || (option.values && option.default_text));
+}
+
 /// Everything the host will touch is there, so that no later call needs to ask.
 status validate(const fd2_backend* table, const std::string& file) {
     if (!table) return malformed(file, "the entry gave none");
@@ -61,6 +67,13 @@ status validate(const fd2_backend* table, const std::string& file) {
     if (table->option_count != 0 &&
         (!table->options || table->option_stride < sizeof(fd2_option_spec))) {
         return malformed(file, "options");
+    }
+    const auto* options = reinterpret_cast<const unsigned char*>(table->options);
+    for (std::uint32_t i = 0; i < table->option_count; ++i) {
+        const void* at = options + std::size_t{i} * table->option_stride;
+        if (!is_complete(*static_cast<const fd2_option_spec*>(at))) {
+            return malformed(file, "option " + std::to_string(i) + ": its name, help or words");
+        }
     }
     return {};
 }

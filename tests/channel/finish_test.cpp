@@ -324,6 +324,56 @@ TEST_CASE("finish(now) of a polled channel runs on_end before it returns") {
     }
 }
 
+TEST_CASE("after finish(now) has returned at most one delivery begins, and the rest stays") {
+    const auto v = each_variant();
+    INFO(v);
+    int short_of_all = 0;
+    for (int round = 0; round < 100; ++round) {
+        recorder into;
+        into.keeps = false;
+        into.offers = 10;
+        driver channel(v, into);
+        const auto end = channel.take_child_end();
+        const std::uint64_t size = fill_pattern(end.get(), 0, 4096);
+        REQUIRE(channel.start() == FD2_OK);
+        REQUIRE(into.wait_bytes(10));
+        REQUIRE(channel.finish(FD2_FINISH_NOW) == FD2_OK);
+        const std::uint64_t calls = into.calls();
+        REQUIRE(channel.join(hang()) == FD2_OK);
+        REQUIRE(into.calls() <= calls + 1);
+        REQUIRE(into.reason() == FD2_END_STOPPED);
+        REQUIRE(into.violations() == "");
+        short_of_all += into.total() < size;
+    }
+    // A loop may have delivered all before it let the call in.
+    if (v.by == way::thread) CHECK(short_of_all > 0);
+}
+
+TEST_CASE("on_ready keeps to its budget, by one read") {
+    for (const auto& each : backends()) {
+        if (each->pollable() == nullptr) continue;
+        INFO(each->id());
+        recorder into;
+        into.offers = 1000;
+        const fd2_sink sink = into.sink();
+        fd2_channel* channel = nullptr;
+        REQUIRE(each->table().open(each->instance(), nullptr, &sink, &channel, nullptr) == FD2_OK);
+        fd2_native end = FD2_NATIVE_NONE;
+        REQUIRE(each->ops().take_child_end(channel, &end, nullptr) == FD2_OK);
+        const fd2::unique_fd writer(static_cast<int>(end));
+        fd2_native watched = 0;
+        REQUIRE(each->pollable()->attach_poll(channel, &watched, nullptr) == FD2_OK);
+        REQUIRE(write_pattern(writer.get(), 0, 20000, 20000));
+        std::int64_t deadline = 0;
+        CHECK(each->pollable()->on_ready(channel, 2500, &deadline) == FD2_READY_AGAIN);
+        CHECK(deadline == -1);
+        CHECK(into.total() >= 2500);
+        CHECK(into.total() <= 2500 + 1000);
+        CHECK(each->ops().finish(channel, FD2_FINISH_NOW) == FD2_OK);
+        CHECK(each->ops().close(channel) == FD2_OK);
+    }
+}
+
 TEST_CASE("STOP ends the channel, before a finish and during a drain") {
     const auto v = each_variant();
     INFO(v);

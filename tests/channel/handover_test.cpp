@@ -115,6 +115,7 @@ TEST_CASE("every backend takes over from every other of its kind, with bytes wai
         driver next(heir, into, carry);
         REQUIRE(next.code() == FD2_OK);
         CHECK(into.total() == 7);  // no byte flows before start
+        CHECK(next.info().reads == 0);
         REQUIRE(next.start() == FD2_OK);
         REQUIRE(into.wait_bytes(15));
         REQUIRE(write_all(end.get(), "after", 5));
@@ -180,6 +181,24 @@ TEST_CASE("an adopted channel that was not started gives the descriptor back") {
     REQUIRE(write_all(end.get(), "x", 1));
     REQUIRE(into.wait_bytes(1));
     willing.wind_up(FD2_FINISH_DRAIN, into);
+}
+
+TEST_CASE("a child end that was not taken before a hand-over goes with the old channel") {
+    const auto v = each_variant();
+    if (v.of->handover() == nullptr) return;
+    INFO(v);
+    recorder into;
+    const auto channel = started(v, into);
+    fd2_carry carry{};
+    REQUIRE(channel->release(carry) == FD2_OK);
+    CHECK_FALSE(channel->take_child_end());
+    driver heir(v, into, carry);
+    REQUIRE(heir.start() == FD2_OK);
+    CHECK(heir.join(fd2::after(fd2::now(), 20 * fd2::millisecond)) == FD2_E_TIMEDOUT);
+    CHECK(channel->close() == FD2_OK);
+    CHECK(heir.join(hang()) == FD2_OK);
+    CHECK(into.reason() == FD2_END_EOF);
+    CHECK(into.violations() == "");
 }
 
 TEST_CASE("a descriptor of another kind is refused and not touched") {

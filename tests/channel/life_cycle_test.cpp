@@ -251,6 +251,7 @@ TEST_CASE("a wrong argument is INVALID, never a crash") {
         CHECK(v.of->pollable()->on_ready(nullptr, 1, &deadline) == -FD2_E_INVALID);
         CHECK(v.of->pollable()->on_ready(channel.raw(), 1, nullptr) == -FD2_E_INVALID);
         CHECK(v.of->pollable()->on_ready(channel.raw(), 0, &deadline) == -FD2_E_INVALID);
+        CHECK(deadline == -1);
     }
 
     fd2_channel* made = nullptr;

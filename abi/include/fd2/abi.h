@@ -1,5 +1,8 @@
 /*
- * fd2/abi.h - the contract between a host and a backend (channel ABI, version 1, DRAFT)
+ * fd2/abi.h - the contract between a host and a backend (channel ABI)
+ *
+ * Version 1, release candidate: it is frozen once the conformance tool has run against it; until
+ * then rebuild plugins with each release. docs/abi.md has every obligation as a numbered rule.
  *
  * A backend owns one kernel object and a way of waiting for it; it carries a child's stderr to the
  * host and keeps no byte. This header is all that either side needs; it compiles as C11 and later
@@ -7,22 +10,33 @@
  *
  * Laws
  *  - Every struct begins with `struct_size`, set by whoever owns the storage. A reader touches only
- *    what fits into it. Structs grow at the end; nothing is ever removed or re-used.
- *  - What one side allocates, that side frees. A call that fails has taken nothing and owes
- * nothing.
+ *    what fits into it. Structs grow at the end; nothing is ever removed or re-used. All of version
+ *    1's members are there, but for these: fd2_host may end before `log`, fd2_sink before
+ *    `reserve`, fd2_info anywhere behind `struct_size`. What is shorter is INVALID; an fd2_error
+ *    that is shorter is left alone.
+ *  - What one side allocates, that side frees. A call that fails has taken nothing, owes nothing
+ *    and has written to no out parameter but the error.
  *  - No exception, no C++ type and no lock crosses the boundary; no lock is held during a callback.
  *  - Times are absolute, on CLOCK_MONOTONIC (QueryPerformanceCounter on Windows), in nanoseconds.
+ *    One that is past, or negative, is now; INT64_MAX is never.
  *  - Strings are UTF-8, end in NUL and live as long as the table that names them.
  *  - Functions that can fail return an FD2_E_* code, FD2_OK being 0. An `fd2_error *` argument may
- * be NULL; it is filled on failure only.
+ *    be NULL; it is filled on failure only, with the code that is returned.
+ *  - Reserved members are written as 0 and not looked at; a flag that a reader does not know is
+ *    nothing to it.
  *
- * Tags in brackets say which thread may call, and in which state:
- *  [drain]       the one thread that currently delivers bytes of the channel
+ * Tags in brackets say which thread may call, and in which state; another state answers STATE:
+ *  [drain]       whoever delivers bytes of the channel at this moment: one thread at a time, not
+ *                always the same. Callbacks of a channel never overlap, and what one did the next
+ *                one sees.
  *  [any thread]  also from inside on_bytes and on_end, unless the comment says otherwise
  *  [owner]       one thread at a time, the one that opened the channel or took it over
+ * close and deinit are the last call on their object: the caller sees to it that no other call on
+ * it is under way or follows.
  *
  * States of a channel: OPEN -start or attach_poll-> RUNNING -finish-> FINISHING -on_end-> ENDED
  * -join-> JOINED; RELEASED after release. RUNNING goes to ENDED by itself at EOF, error or STOP.
+ * ENDED begins when on_end has returned.
  */
 #ifndef FD2_ABI_H
 #define FD2_ABI_H
@@ -36,7 +50,7 @@ extern "C" {
 
 /* The major version is part of the entry's name; growth within it is by struct_size. */
 #define FD2_ABI_MAJOR 1
-#define FD2_ABI_DRAFT 1
+#define FD2_ABI_RELEASE_CANDIDATE 1 /* goes when the contract is frozen */
 #define FD2_BACKEND_ENTRY "fd2_backend_entry_v1"
 
 /* A descriptor, SOCKET or HANDLE. Ownership moves with it by the same rules for all three. */
@@ -53,7 +67,7 @@ typedef int64_t fd2_native;
 #define FD2_E_CONFIG 5         /* a bad option, named in the message: the host stops */
 #define FD2_E_INVALID 6        /* a wrong argument: a bug in the caller */
 #define FD2_E_STATE 7          /* a call that the channel's state forbids: a bug in the caller */
-#define FD2_E_WOULD_DEADLOCK 8 /* join, close or release on a thread that drains the channel */
+#define FD2_E_WOULD_DEADLOCK 8 /* join, close or release inside a callback of the same drain */
 #define FD2_E_INTERNAL 9       /* the backend broke: quarantined for this process */
 
 /* fd2_error.flags */
@@ -87,11 +101,13 @@ typedef struct fd2_error {
 #define FD2_MEDIUM_TCP 3u
 #define FD2_MEDIUM_PTY 4u
 
-/* finish(drain) can only wait until no byte came for a while: what a writer wrote before it may be
- * missing if it was under way for longer than that. */
+/* The kernel does not tell what is under way in this object. Where writers remain, finish(drain)
+ * can then only go on until no byte came for a while, and what was under way for longer is missing.
+ * Said from open on; should the kernel cease to tell later, the same is done unsaid. */
 #define FD2_INFO_SETTLES 1u
 
-/* Filled by the channel, for this channel: it may claim less than its backend does. */
+/* Filled by the channel, for this channel: it may claim less than its backend does, never more, and
+ * its claims stay as they are. Counters begin at 0, after a hand-over too, and only grow. */
 typedef struct fd2_info {
     uint32_t struct_size;
     uint32_t medium;         /* FD2_MEDIUM_* */
@@ -101,7 +117,7 @@ typedef struct fd2_info {
     uint64_t reads;                 /* read calls so far */
     uint64_t wakeups;               /* waits that ended so far */
     uint64_t short_reads;           /* reads that did not fill their buffer */
-    uint32_t threads_per_channel;   /* threads that `start` makes for one channel */
+    uint32_t threads_per_channel;   /* threads that `start` makes for one channel; polled: 0 */
     uint32_t flags;                 /* FD2_INFO_* */
 } fd2_info;
 
@@ -114,7 +130,8 @@ typedef struct fd2_info {
 #define FD2_LOG_BACKEND_MISBEHAVES 4
 #define FD2_LOG_HOST_MISBEHAVES 5
 
-/* Lives from init until deinit has returned. Any function may be NULL. */
+/* Lives from the call of init until deinit has returned, or until init has failed. Any function may
+ * be NULL. */
 typedef struct fd2_host {
     uint32_t struct_size;
     uint32_t reserved0; /* zero */
@@ -130,7 +147,7 @@ typedef struct fd2_host {
     const void* (*get_extension)(void* ctx, const char* id);
 } fd2_host;
 
-/* What on_bytes answers. */
+/* What on_bytes answers; anything else is read as CONTINUE. */
 #define FD2_CONTINUE 0
 #define FD2_PAUSE 1 /* no further on_bytes until resume or finish; the bytes stay in the kernel */
 #define FD2_STOP 2  /* no further on_bytes at all; on_end(STOPPED) follows */
@@ -141,7 +158,9 @@ typedef struct fd2_host {
 #define FD2_END_STOPPED 3 /* finish(now), or on_bytes answered STOP */
 #define FD2_END_ERROR 4   /* a system call failed; its errno rides along */
 
-/* The host's side of one channel. Copied by open; `ctx` lives until close has returned. */
+/* The host's side of one channel. Copied by open and adopt; `ctx` lives until close has returned.
+ * Callbacks may come before start has returned. They may call what is marked [any thread], of this
+ * channel and of others; they do not throw. */
 typedef struct fd2_sink {
     uint32_t struct_size;
     uint32_t reserved0; /* zero */
@@ -149,20 +168,20 @@ typedef struct fd2_sink {
 
     /* Bytes of the child, in order, each exactly once. `len` is never 0; `data` is borrowed for the
      * call. Returns FD2_CONTINUE, FD2_PAUSE or FD2_STOP in bounded time. Once finish was called,
-     * PAUSE is read as CONTINUE.
+     * PAUSE is read as CONTINUE; STOP keeps its meaning.
      * [drain] */
     int32_t (*on_bytes)(void* ctx, const uint8_t* data, uint32_t len);
 
     /* The last callback, owed exactly once for a channel whose start (or attach_poll) succeeded and
-     * which was not released. Never nested in on_bytes. `sys_errno` is 0 unless FD2_END_ERROR.
+     * which was not released; one that is closed in OPEN has none. Never nested in an on_bytes of
+     * its channel. `sys_errno` is 0 unless FD2_END_ERROR.
      * [drain] */
     void (*on_end)(void* ctx, int32_t reason, int32_t sys_errno);
 
     /* Optional (may be NULL): memory to read into, so that the host need not copy. On FD2_OK
-     * `*data` has room for `*cap` (> 0) bytes until the next callback; the on_bytes that follows
-     * names
-     * `*data`, or no on_bytes follows and the memory is untouched as far as the host is concerned.
-     * Any other code: use memory of your own.
+     * `*data` has room for `*cap` (> 0) bytes until the next callback. If that is an on_bytes it
+     * names `*data`, with at most `*cap` bytes; otherwise the memory holds nothing. Any other code:
+     * use memory of your own.
      * [drain] */
     int32_t (*reserve)(void* ctx, uint8_t** data, uint32_t* cap);
 } fd2_sink;
@@ -178,7 +197,7 @@ typedef struct fd2_sink {
 typedef struct fd2_option_spec {
     uint32_t struct_size;
     uint32_t type;            /* FD2_OPTION_* */
-    const char* name;         /* lower case, digits and '-' */
+    const char* name;         /* lower case, digits and '-', at most 32 bytes; once in a table */
     const char* help;         /* one line */
     const char* values;       /* ENUM: the words, separated by '|'; otherwise NULL */
     const char* default_text; /* ENUM: the default word; otherwise NULL */
@@ -195,7 +214,8 @@ typedef struct fd2_option {
     int64_t number;   /* otherwise the value */
 } fd2_option;
 
-/* Borrowed for the call. Keys that are absent have their defaults. */
+/* Borrowed for the call. Names that are absent have their defaults, and where the whole table is
+ * NULL all have; no name comes twice. The backend checks names, types and ranges again: CONFIG. */
 typedef struct fd2_options {
     uint32_t struct_size;
     uint32_t count;
@@ -206,49 +226,66 @@ typedef struct fd2_options {
 
 /* ---- what the backend gives ----------------------------------------------------------------- */
 
+/* Opaque to the host; each backend defines them for itself. */
 typedef struct fd2_instance fd2_instance; /* one host's use of a backend */
 typedef struct fd2_channel fd2_channel;   /* one child's stderr */
 
 /* finish modes */
-#define FD2_FINISH_DRAIN 1 /* deliver what lies in the object now, then stop */
+#define FD2_FINISH_DRAIN 1 /* deliver what was written until now, then stop */
 #define FD2_FINISH_NOW 2   /* stop */
 
 typedef struct fd2_channel_ops {
     uint32_t struct_size;
     uint32_t reserved0; /* zero */
 
-    /* Fills `out` for this channel; valid in every state but RELEASED.
+    /* Fills as much of `out` as both sides know, and sets `out->struct_size` to that. The answer is
+     * meaningful in every state but RELEASED.
      * [any thread] */
     int32_t (*info)(const fd2_channel* channel, fd2_info* out);
 
-    /* OPEN -> RUNNING; makes what waits. RESOURCE if it cannot: the channel stays OPEN. Threads
-     * that a backend makes have all signals blocked, and a name. [owner, OPEN] */
+    /* OPEN -> RUNNING; makes what waits. RESOURCE if it cannot. Whatever failed, the channel stays
+     * OPEN: it may be started again or closed. Callbacks may come before start has returned.
+     * Threads that a backend makes have all signals blocked, and a name; the caller's mask stays.
+     * [owner, OPEN] */
     int32_t (*start)(fd2_channel* channel, fd2_error* error);
 
-    /* Hands over the end that becomes the child's fd 2; the host owns it from then on. Once, not on
-     * an adopted channel (STATE). If never taken, close closes it.
+    /* Hands over the end that becomes the child's fd 2: close-on-exec, and blocking as a child
+     * expects. The host owns it from then on, and no EOF comes before the host has closed its copy.
+     * Once, not on an adopted channel (STATE). If never taken, it is open until close closes it.
      * [owner, OPEN or RUNNING] */
     int32_t (*take_child_end)(fd2_channel* channel, fd2_native* out, fd2_error* error);
 
     /* Permits one more on_bytes after a PAUSE. At most one permit is stored: a resume that comes
      * between the entry of on_bytes and the moment its PAUSE takes effect cancels that PAUSE; a
-     * stray one costs at most one extra on_bytes. [any thread] */
+     * stray one costs at most one extra on_bytes. OK in every state; in OPEN the permit is kept for
+     * a channel that starts paused, in ENDED and later nothing happens.
+     * [any thread] */
     int32_t (*resume)(fd2_channel* channel);
 
-    /* FD2_FINISH_DRAIN: delivers at least the bytes that lie in the object at this moment, and
-     * stops there or at the first empty read; no timer, and a flooding writer cannot prolong it.
-     * FD2_FINISH_NOW: stops. Idempotent; `now` after `drain` wins, `drain` after `now` changes
-     * nothing. Wakes a blocked reader on every kind of object without disturbing remaining writers,
-     * and ends every pause. STATE in OPEN; success without effect in ENDED and later. [any thread,
-     * RUNNING or later] */
+    /* FD2_FINISH_DRAIN: delivers at least every byte that a writer has written by this moment, and
+     * stops there, after one read more at most, or when nothing is left. It ends by construction:
+     * no silence is waited for unless info says FD2_INFO_SETTLES, and a flooding writer prolongs it
+     * by a bounded number of bytes. EOF if the last writer turns out to be gone, else
+     * DRAINED.
+     * FD2_FINISH_NOW: stops; at most one on_bytes begins after it has returned. What lies in the
+     * object stays there.
+     * Idempotent; `now` after `drain` wins, `drain` after `now` changes nothing. Wakes a blocked
+     * reader on every kind of object without disturbing remaining writers, and ends every pause.
+     * STATE in OPEN and RELEASED; success without effect in ENDED and JOINED; another mode is
+     * INVALID. [any thread, RUNNING or later] */
     int32_t (*finish)(fd2_channel* channel, int32_t mode);
 
-    /* Waits until on_end has returned, or until `deadline`; TIMEDOUT leaves the channel valid.
-     * Idempotent. [any thread but drain, RUNNING or later] */
+    /* Waits until on_end has returned and the thread that `start` made is gone, or until
+     * `deadline`; TIMEDOUT leaves the channel as it was. Several threads may wait. Idempotent.
+     * STATE in OPEN and RELEASED, also for one that waits while the channel is released.
+     * WOULD_DEADLOCK as for close. [any thread but drain, RUNNING or later] */
     int32_t (*join)(fd2_channel* channel, int64_t deadline);
 
-    /* Frees the channel. STATE, with nothing freed, in RUNNING, FINISHING and (unless polled)
-     * ENDED. [owner, OPEN, JOINED or RELEASED; polled: ENDED too] */
+    /* Frees the channel and closes what it still owns. STATE, with nothing freed, in RUNNING,
+     * FINISHING and (unless polled) ENDED. WOULD_DEADLOCK, with nothing freed, inside a callback of
+     * this channel or of another that the same loop drains; all polled channels of a backend count
+     * as one loop's.
+     * [owner, OPEN, JOINED or RELEASED; polled: ENDED too] */
     int32_t (*close)(fd2_channel* channel);
 } fd2_channel_ops;
 
@@ -265,15 +302,18 @@ typedef struct fd2_backend {
     const fd2_option_spec* options;
     const fd2_channel_ops* channel;
 
-    /* One host's use of the backend. Two hosts in one process are two instances.
-     * `host` lives until deinit has returned. [any thread] */
+    /* One host's use of the backend. Two hosts in one process are two instances. The host table is
+     * borrowed until deinit has returned; after a failure there is no deinit.
+     * [any thread] */
     int32_t (*init)(const fd2_host* host, fd2_instance** out, fd2_error* error);
 
     /* Afterwards no thread, descriptor or callback of the instance exists, ever. STATE, with
-     * nothing freed, while channels are open. [any thread, no channel open] */
+     * nothing freed, while there are channels that were not closed, released ones included.
+     * [any thread, no channel open] */
     int32_t (*deinit)(fd2_instance* instance);
 
-    /* Makes the object and both its ends, close-on-exec from birth. No byte flows before start.
+    /* Makes the object and both its ends, close-on-exec from birth; the channel owns both. Options
+     * and sink are copied as far as they are needed. No byte flows before start.
      * [any thread] */
     int32_t (*open)(fd2_instance* instance, const fd2_options* options, const fd2_sink* sink,
                     fd2_channel** out, fd2_error* error);
@@ -283,8 +323,11 @@ typedef struct fd2_backend {
     const void* (*get_extension)(const char* id);
 } fd2_backend;
 
-/* The one exported symbol of a plugin. Starts no thread, opens no descriptor, calls nothing back;
- * `*out` lives as long as the library is mapped. Returns FD2_OK or an FD2_E_* code. */
+/* The one exported symbol of a plugin. Starts no thread, opens no descriptor, calls nothing back,
+ * and neither does anything else that runs when the library is loaded. `*out` lives as long as the
+ * library is mapped, which is to the end of the process: it may end while channels are running, so
+ * nothing that runs at exit may free what a drain uses. Returns FD2_OK, or an FD2_E_* code: then
+ * the host treats the file as UNSUPPORTED. May be called again, with the same answer. */
 typedef int32_t (*fd2_backend_entry_fn)(const fd2_backend** out);
 
 #if defined(_WIN32)

@@ -79,11 +79,11 @@ typedef struct fd2_drain_spec {
 /* What is read into where the sink offers no memory. On the stack: no channel owns a buffer. */
 #define FD2_DRAIN_BUFFER 16384u
 
-/* A host's use of the backend: what init makes. */
+/* A host's use of the backend: what init makes. A backend reads `host` and owns `own`. */
 struct fd2_instance {
     fd2_host host;     /* copied; absent members are NULL */
-    uint32_t channels; /* open ones; atomic */
-    void* own;         /* the backend's; NULL from fd2_drain_init */
+    uint32_t channels; /* the kit's: those not closed yet; atomic */
+    void* own;         /* the backend's; NULL from fd2_drain_init; freed before fd2_drain_deinit */
 };
 
 static int32_t fd2_drain_init(const fd2_host* host, fd2_instance** out, fd2_error* error);
@@ -92,7 +92,8 @@ static int32_t fd2_drain_deinit(fd2_instance* instance);
 /* Channels are open, so that deinit would answer STATE. */
 FD2_DRAIN_HELPER int fd2_drain_is_busy(const fd2_instance* instance);
 
-/* Makes a channel, OPEN, over the two ends of `spec`; RESOURCE without memory. */
+/* Makes a channel, OPEN, over the two ends of `spec`, which is copied. RESOURCE without memory,
+ * INVALID for a sink without its callbacks: then both ends are still the caller's. */
 static int32_t fd2_drain_open(fd2_instance* instance, const fd2_drain_spec* spec,
                               const fd2_sink* sink, fd2_channel** out, fd2_error* error);
 
@@ -127,8 +128,9 @@ FD2_DRAIN_TABLE fd2_pollable fd2_drain_pollable = {
     fd2_drain_on_ready,
 };
 
-/* Fills `error` (NULL is allowed) with "operation: object: reason" and returns `code`. RESOURCE is
- * marked TRANSIENT. The message is cut at a character boundary and stripped of control characters.
+/* Fills `error` (NULL and one that is too short are left alone) with "operation: object: reason"
+ * and returns `code`. RESOURCE is marked TRANSIENT. The message is cut at a character boundary and
+ * stripped of control characters.
  */
 static int32_t fd2_fail(fd2_error* error, int32_t code, int32_t sys_errno, const char* operation,
                         const char* object);
@@ -152,7 +154,8 @@ FD2_DRAIN_HELPER int32_t fd2_check_options(const fd2_options* options, const fd2
 /* One loop's identity, a thread that never drives channels of another. */
 typedef struct fd2_drain_loop {
     /* Has the loop call fd2_drain_step for the channel of `task` soon. Never fails or waits, and
-     * calls nothing of the kit: the channel's lock is held. Not called once the channel ended.
+     * calls nothing of the kit: the channel's lock is held. Called from inside fd2_drain_start_on
+     * too; not once the channel has ended or was let go.
      * [any thread] */
     void (*ring)(void* task);
 } fd2_drain_loop;
@@ -172,10 +175,11 @@ FD2_DRAIN_HELPER int32_t fd2_drain_step(fd2_channel* channel, uint32_t max_bytes
                                         int64_t* deadline);
 static int fd2_drain_let_go(fd2_channel* channel);
 
-/* Ends the channel with an error of the loop's. */
+/* Ends the channel with an error of the loop's: on_end(ERROR), in place of a step. [drain] */
 FD2_DRAIN_HELPER void fd2_drain_abort(fd2_channel* channel, int32_t sys_errno);
 
-/* The last thing a loop does with a channel, disarmed by then: join and release wait for it. */
+/* The last thing a loop does with a channel, disarmed by then, after FD2_READY_ENDED, an abort or a
+ * letting go: join and release wait for it, and the channel may be gone when it returns. */
 FD2_DRAIN_HELPER void fd2_drain_detach(fd2_channel* channel);
 
 #include "fd2/drain_options.h"

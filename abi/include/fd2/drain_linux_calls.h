@@ -216,8 +216,8 @@ static int32_t fd2_drain_attach_poll(fd2_channel* c, fd2_native* out, fd2_error*
 }
 
 static int32_t fd2_drain_on_ready(fd2_channel* c, uint32_t max_bytes, int64_t* deadline) {
+    if (deadline) *deadline = -1;
     if (!c || !deadline || max_bytes == 0) return -FD2_E_INVALID;
-    *deadline = -1;
     if (fd2_drain_current == c || c->drive != FD2_DRIVE_CALLER) return -FD2_E_STATE;
     (void)pthread_mutex_lock(&c->lock);
     const int state = c->state;

@@ -14,7 +14,8 @@
  *         static std::int32_t describe(fd2_instance &, const fd2_carry &, const fd2_options *,
  *                                      fd2_drain_spec &, fd2_error *);
  *
- *         // Optional, both: what an instance owns beside its channels.
+ *         // Optional, both: what an instance owns beside its channels. After a begin that fails
+ *         // there is no end.
  *         static std::int32_t begin(fd2_instance &, fd2_error *);
  *         static void end(fd2_instance &) noexcept;
  *         // Optional: in place of the kit's, for a backend with a loop of its own.
@@ -74,15 +75,18 @@ struct glue {
         static_cast<std::uint32_t>(sizeof(Backend::options) / sizeof(Backend::options[0]));
 
     static std::int32_t init(const fd2_host* host, fd2_instance** out, fd2_error* error) noexcept {
-        return guarded(error, "init", [&]() -> std::int32_t {
-            std::int32_t code = fd2_drain_init(host, out, error);
-            if constexpr (has_begin<Backend>::value) {
-                if (code != FD2_OK) return code;
-                code = Backend::begin(**out, error);
-                if (code != FD2_OK) (void)fd2_drain_deinit(*out);
+        fd2_instance* made = nullptr;
+        std::int32_t code = fd2_drain_init(host, out ? &made : nullptr, error);
+        if (code != FD2_OK) return code;
+        if constexpr (has_begin<Backend>::value) {
+            code = guarded(error, "init", [&] { return Backend::begin(*made, error); });
+            if (code != FD2_OK) {
+                (void)fd2_drain_deinit(made);
+                return code;
             }
-            return code;
-        });
+        }
+        *out = made;
+        return FD2_OK;
     }
 
     static std::int32_t deinit(fd2_instance* instance) noexcept {

@@ -1,7 +1,8 @@
 /*
  * The contract as a plugin author or a host sees it, compiled by every compiler, standard and word
  * size that is promised: the headers alone, without a warning, laid out as pinned in layout.def,
- * without padding that has no name. Nothing here is run.
+ * with functions as pinned in signatures.def, without padding that has no name. Nothing here is
+ * run.
  */
 #include "fd2/abi.h"
 #include "fd2/ext/handover.h"
@@ -33,6 +34,15 @@ ASSERT(sizeof(void*) == 8 || sizeof(void*) == 4);
 /* clang-format on */
 
 ASSERT(sizeof(fd2_native) == 8);
+
+/* Each function pointer has the type that is pinned: another one is no initialiser for it. */
+#define FD2_SIGNATURE(table, member, result, parameters) \
+    void fd2_test_##table##_##member(const table* of);   \
+    void fd2_test_##table##_##member(const table* of) {  \
+        result(*const pinned) parameters = of->member;   \
+        (void)pinned;                                    \
+    }
+#include "signatures.def"
 
 /* The macros work in both languages. */
 fd2_native fd2_test_none(void);

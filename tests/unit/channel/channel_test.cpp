@@ -106,6 +106,31 @@ TEST_CASE("a full consumer pauses the channel until it has room again") {
     CHECK(c.one->record()->look().bytes == "ab");
 }
 
+TEST_CASE("a consumer that has room when all is over meets no closed channel") {
+    std::size_t wrong = 0;
+    for (int round = 0; round < 500; ++round) {
+        narrow to;
+        channel::channel_setup setup;
+        setup.bytes = &to;
+        open_channel c(std::move(setup));
+        c.say("a");
+        to.wait_for_offers(1);
+        c.one->finish(FD2_FINISH_DRAIN);  // ends the pause, which `to` does not know
+        std::atomic<bool> late{false};
+        std::thread consumer([&] {
+            late.wait(false);
+            for (int i = 0; i < round % 50; ++i)
+                std::atomic_signal_fence(std::memory_order_seq_cst);
+            c.one->room(channel::pauser::bytes);
+        });
+        late = true;
+        late.notify_one();
+        wrong += !c.one->join(after(now(), hang));
+        consumer.join();
+    }
+    CHECK(wrong == 0);
+}
+
 TEST_CASE("a channel that nobody finished stops when it is destroyed") {
     ::signal(SIGPIPE, SIG_IGN);
     open_channel c;

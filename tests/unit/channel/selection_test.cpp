@@ -79,6 +79,11 @@ TEST_CASE("every error code does what the contract says") {
         {"refuse-internal", errc::internal, false},
         {"refuse-resource", errc::resource, true},
         {"refuse-denied", errc::denied, true},
+        {"refuse-init-resource", errc::resource, true},
+        {"refuse-init-internal", errc::internal, false},
+        {"refuse-start-resource", errc::resource, true},
+        {"refuse-start-unsupported", errc::unsupported, false},
+        {"refuse-start-internal", errc::internal, false},
     }));
     CAPTURE(id);
     bench b;

@@ -100,7 +100,9 @@ TEST_CASE("a plugin that cannot serve is refused, and the message says which and
                  expectation{"no-open", errc::internal, "a backend function is missing"},
                  expectation{"no-channel", errc::internal, "a channel function is missing"},
                  expectation{"no-join", errc::internal, "a channel function is missing"},
-                 expectation{"no-options", errc::internal, "malformed table: options"});
+                 expectation{"no-options", errc::internal, "malformed table: options"},
+                 expectation{"nameless-option", errc::internal, "malformed table: option 0"},
+                 expectation{"wordless-option", errc::internal, "malformed table: option 0"});
     INFO(expected.id);
     auto from = for_built();
     const auto why = refusal(from, expected.id);

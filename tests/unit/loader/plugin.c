@@ -96,6 +96,16 @@ static const fd2_channel_ops ops = {
 };
 #endif
 
+#ifdef PLUGIN_OPTION_NAME
+/* One of several words, and there are none. */
+static const fd2_option_spec options[] = {{
+    .struct_size = sizeof(fd2_option_spec),
+    .type = FD2_OPTION_ENUM,
+    .name = PLUGIN_OPTION_NAME,
+    .help = "one of none",
+}};
+#endif
+
 static const fd2_backend table = {
 #ifdef PLUGIN_SHORT_TABLE
     .struct_size = offsetof(fd2_backend, get_extension),
@@ -111,6 +121,10 @@ static const fd2_backend table = {
     .description = "for the tests of the loader",
 #ifdef PLUGIN_NO_OPTIONS
     .option_count = 3,
+#endif
+#ifdef PLUGIN_OPTION_NAME
+    .option_count = 1,
+    .options = options,
 #endif
 #ifndef PLUGIN_NO_CHANNEL
     .channel = &ops,

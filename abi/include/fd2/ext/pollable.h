@@ -1,16 +1,25 @@
 /*
- * fd2.pollable/1 (DRAFT) - the caller's loop drives a channel; the backend makes no thread.
+ * fd2.pollable/1 - the caller's loop drives a channel; the backend makes no thread.
  *
- * The driver serialises *all* calls on the channel (in Asio: one strand), and waking its loop is
- * the driver's business. Callbacks run only inside on_ready and, for finish(now), inside finish.
+ * Version 1, release candidate, as fd2/abi.h is: rebuild plugins with each release until then.
+ *
+ * The driver serialises *all* calls on the channel, [any thread] ones included (in Asio: one
+ * strand), and waking its loop is the driver's business. The thread that calls is the drain.
+ * Callbacks run only inside on_ready and, for finish(now), inside finish: hold no lock there that
+ * they take.
  *
  *  - resume only stores the permit; the driver that called it calls on_ready next.
- *  - finish(drain) takes the mark and returns; the driver then calls on_ready until ENDED, whatever
- *    it had armed. finish(now) runs on_end before it returns, except inside on_bytes, where the
- *    surrounding on_ready runs it and returns ENDED.
+ *  - finish(drain) takes the mark and returns; the driver then calls on_ready until ENDED, as its
+ *    answers say, whatever it had armed. finish(now) runs on_end before it returns, except inside
+ * an on_bytes of the same channel, where the surrounding on_ready runs it and returns ENDED. Inside
+ *    an on_bytes of another channel on_end is therefore nested in that.
  *  - join never waits: success after on_end, else STATE.
- *  - The descriptor stays the backend's. Disarm it before release and close: a registration may
- *    outlive the descriptor.
+ *  - The descriptor stays the backend's; do not read it, close it or change its flags. Disarm it
+ *    before release and close: a registration may outlive the descriptor.
+ *  - To disarm is to take the descriptor out of the set: epoll reports a hang-up whatever was asked
+ *    for, so a channel that is paused, or to be called LATER, would spin.
+ *  - Inside a callback of one polled channel, join, close and release of every other polled one
+ *    answer WOULD_DEADLOCK too: a backend does not know whose loop drives what.
  */
 #ifndef FD2_EXT_POLLABLE_H
 #define FD2_EXT_POLLABLE_H
@@ -23,7 +32,7 @@ extern "C" {
 
 #define FD2_EXT_POLLABLE "fd2.pollable/1"
 
-/* What on_ready answers. */
+/* What on_ready answers. To call earlier than it says is allowed, and costs a read. */
 #define FD2_READY_AGAIN 1  /* the budget is spent: call again after others had their turn */
 #define FD2_READY_WAIT 2   /* arm for reading; deadline >= 0: call then too, whichever is first */
 #define FD2_READY_LATER 3  /* do not arm; call at the deadline (coalescing, settling) */
@@ -34,13 +43,16 @@ typedef struct fd2_pollable {
     uint32_t struct_size;
     uint32_t reserved0; /* zero */
 
-    /* Instead of start: OPEN -> RUNNING. `*out` is to be watched for reading, level-triggered.
-     * STATE if start was called. [owner, OPEN] */
+    /* Instead of start: OPEN -> RUNNING. `*out` is to be watched for reading, level-triggered, as
+     * after FD2_READY_WAIT without a deadline; nothing is delivered yet. If it fails the channel
+     * stays OPEN and may be started either way. STATE if start was called.
+     * [owner, OPEN] */
     int32_t (*attach_poll)(fd2_channel* channel, fd2_native* out, fd2_error* error);
 
-    /* Delivers up to about `max_bytes` (one read more at most) and returns FD2_READY_*, or a
-     * negated FD2_E_* code for a wrong call. `*deadline` is set on every return; -1 is none.
-     * [drain, RUNNING or FINISHING] */
+    /* Delivers up to about `max_bytes` (> 0; one read more at most) and returns FD2_READY_*, or a
+     * negated FD2_E_* code for a wrong call: -INVALID, or -STATE in OPEN and RELEASED, on a started
+     * channel, and inside a callback of the channel. Once ENDED it answers ENDED. `*deadline` is
+     * set on every return; -1 is none. [drain, RUNNING or FINISHING] */
     int32_t (*on_ready)(fd2_channel* channel, uint32_t max_bytes, int64_t* deadline);
 } fd2_pollable;
 
