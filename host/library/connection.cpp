@@ -171,8 +171,8 @@ class child_access {
         opened->child_end.reset();
         auto child = std::make_unique<sync_child>(state, std::move(made->child), std::move(*opened),
                                                   std::move(ended), command.argv().front());
-        return SshConnection({wire_writer(made->in.release()), wire_reader(made->out.release()),
-                              SshChild(std::move(child))});
+        return SshConnection({SshChild(std::move(child)), wire_writer(made->in.release()),
+                              wire_reader(made->out.release())});
     }
 };
 

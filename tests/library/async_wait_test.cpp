@@ -215,17 +215,20 @@ TEST_CASE("a transport that goes aborts what waits and has its child killed and 
 
 TEST_CASE("an io_context that goes takes children and pending waits along") {
     const test_host host({"surface=never"});
-    const std::size_t before = open_descriptors();
-    std::optional<fd2::AsyncSshTransport> left;
-    {
-        asio::io_context io;
-        auto command = shell("exec sleep 1000");
-        auto child = fd2::async_spawn(io.get_executor(), host, command);
-        child.async_wait([](error_code, exit_report) { FAIL("called by a context that goes"); });
-        io.poll();
+    std::size_t before = 0;
+    for (int i = 0; i < 3; ++i) {
+        {
+            asio::io_context io;
+            auto command = shell("exec sleep 1000");
+            auto child = fd2::async_spawn(io.get_executor(), host, command);
+            child.async_wait([](error_code, exit_report) { FAIL("called, though it went"); });
+            io.poll();
+        }
+        CHECK_FALSE(has_children());
+        // From the second time on: the backend is loaded.
+        if (i > 0) CHECK(open_descriptors() == before);
+        before = open_descriptors();
     }
-    CHECK_FALSE(has_children());
-    CHECK(open_descriptors() <= before + 1);
 }
 
 TEST_CASE("split moves the parts and leaves the child alone") {

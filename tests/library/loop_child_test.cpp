@@ -70,6 +70,7 @@ const std::vector<std::string> media = {"backends.async=pipe", "backends.async=s
 }  // namespace
 
 TEST_CASE("a loop of one's own carries a child from start to end, without a thread") {
+    const std::size_t alone = threads();
     for (const auto& backend : media) {
         const test_host host({backend, "surface=never"});
         auto command = shell("echo one >&2; cat; printf two >&2; exit 6");
@@ -83,7 +84,7 @@ TEST_CASE("a loop of one's own carries a child from start to end, without a thre
         CHECK_FALSE(child->report());
         loop.run(*child);
         CHECK(out.read_all() == "wire");
-        CHECK(threads() == 1);
+        CHECK(threads() == alone);
         REQUIRE(child->report());
         CHECK(child->report()->status == exit_status::exited(6));
         CHECK(child->exited() == exit_status::exited(6));
@@ -129,7 +130,7 @@ TEST_CASE("where no backend can be used the child inherits, unless that is not a
     std::error_code failed;
     std::string why;
     CHECK_FALSE(fd2::loop_child::spawn(strict, command, loop.bell(), failed, &why));
-    CHECK(failed == fd2::errc::unsupported);
+    CHECK(failed == std::errc::no_such_file_or_directory);
     CHECK(why.find("/nowhere/gone.so") != why.npos);
     CHECK_FALSE(has_children());
 }
@@ -209,15 +210,16 @@ TEST_CASE("a flood by others ends at the linger's limit, with the child's own by
 }
 
 TEST_CASE("a backend that no loop can drive runs on its own thread and rings") {
+    const std::size_t alone = threads();
     const test_host host({"backends.async=" FD2_TEST_UNPOLLABLE, "surface=never"});
     auto command = shell("echo one >&2; exit 6");
     poll_loop loop;
     const auto child = fd2::loop_child::spawn(host, command, loop.bell());
-    CHECK(threads() == 2);
+    CHECK(threads() == alone + 1);
     loop.run(*child);
     CHECK(child->report()->end == fd2::end_kind::eof);
     CHECK(child->stderr_output() == "one\n");
-    CHECK(threads() == 1);
+    CHECK(threads() == alone);
 }
 
 TEST_CASE("an abandoned child is killed and collected; one that is dropped as well") {
@@ -237,15 +239,20 @@ TEST_CASE("an abandoned child is killed and collected; one that is dropped as we
 }
 
 TEST_CASE("what was dropped while it ran has left nothing") {
-    const std::size_t before = open_descriptors();
-    {
-        const test_host host({"surface=never"});
-        auto command = shell("exec sleep 1000");
-        poll_loop loop;
-        auto child = fd2::loop_child::spawn(host, command, loop.bell());
-        (void)child->step(0);
+    const std::size_t alone = threads();
+    const test_host host({"surface=never"});
+    std::size_t before = 0;
+    for (int i = 0; i < 3; ++i) {
+        {
+            auto command = shell("exec sleep 1000");
+            poll_loop loop;
+            auto child = fd2::loop_child::spawn(host, command, loop.bell());
+            (void)child->step(0);
+        }
+        // From the second time on: the backend is loaded.
+        if (i > 0) CHECK(open_descriptors() == before);
+        before = open_descriptors();
     }
     CHECK_FALSE(has_children());
-    CHECK(open_descriptors() <= before + 1);
-    CHECK(threads() == 1);
+    CHECK(threads() == alone);
 }

@@ -121,6 +121,12 @@ inline std::string many_lines(unsigned count) {
            "}' >&2";
 }
 
+/// One child from start to end, so that what a host keeps for good is there.
+inline void warm_up(const fd2::host& host) {
+    auto command = shell("exit 0");
+    (void)fd2::spawn(host, command).wait();
+}
+
 /// Children inherit the read end; whoever reads it ends when this object goes: no clock decides.
 class gate {
   public:

@@ -69,11 +69,12 @@ class FD2_API SshChild {
     std::unique_ptr<class sync_child> state_;
 };
 
-/// What `SshConnection::split` returns.
+/// What `SshConnection::split` returns. In this order, because the wire is to be closed before a
+/// child is let go of that may wait for its end.
 struct split_connection {
+    SshChild child;
     wire_writer in;
     wire_reader out;
-    SshChild child;
 };
 
 /// A running child with its wire. Movable. The destructor closes the wire; then as SshChild.

@@ -22,26 +22,27 @@ namespace fd2::detail {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-/// A handler of `void(error_code, Value)` and the executor that it is to be called on, whose work
-/// is counted until then.
+/// A handler of `void(error_code, Value)`, whose executor's work is counted until it is called.
 template <class Value>
 struct pending_handler {
     using handler_type = asio::any_completion_handler<void(error_code, Value)>;
 
     template <class Handler>
-    pending_handler(Handler wanted, const asio::any_io_executor& otherwise)
-        : executor(
-              asio::prefer(asio::any_io_executor(asio::get_associated_executor(wanted, otherwise)),
-                           asio::execution::outstanding_work.tracked)),
+    pending_handler(Handler wanted, const asio::any_io_executor& io)
+        : io_executor(io),
+          work(asio::prefer(asio::any_io_executor(asio::get_associated_executor(wanted, io)),
+                            asio::execution::outstanding_work.tracked)),
           handler(std::move(wanted)) {}
 
-    /// Never calls the handler from in here. Once.
+    /// Never calls the handler from in here, but through the I/O executor, as Asio's own operations
+    /// do. Once.
     void complete(error_code failed, Value value) {
-        const asio::any_io_executor on = std::move(executor);
-        asio::post(on, asio::append(std::move(handler), failed, std::move(value)));
+        asio::post(io_executor, asio::append(std::move(handler), failed, std::move(value)));
+        work = asio::any_io_executor();
     }
 
-    asio::any_io_executor executor;
+    asio::any_io_executor io_executor;
+    asio::any_io_executor work;
     handler_type handler;
 };
 

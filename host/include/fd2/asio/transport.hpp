@@ -61,6 +61,8 @@ class asio_driver : public std::enable_shared_from_this<asio_driver> {
             },
             failed, &why);
         if (failed) return nullptr;
+        // What rang until here, the first step sees.
+        made->live_.store(true);
         // The first step here, where what the loop cannot watch is still an error of the spawn.
         const loop_wants first = made->child->step(nothing);
         error_code refused;
@@ -69,6 +71,9 @@ class asio_driver : public std::enable_shared_from_this<asio_driver> {
         if (refused) {
             failed = refused;
             why = "watch the child: " + refused.message();
+            made->over_ = true;
+            if (made->stderr_.is_open()) made->stderr_.release();
+            made->child.reset();
             return nullptr;
         }
         asio::post(made->strand_, [made, first] { made->follow(first); });
@@ -104,7 +109,7 @@ class asio_driver : public std::enable_shared_from_this<asio_driver> {
 
     /// [any thread]
     void ring() noexcept {
-        if (rung_.exchange(true)) return;
+        if (!live_.load() || rung_.exchange(true)) return;
         try {
             asio::post(strand_, [me = this->shared_from_this()] {
                 me->rung_.store(false);
@@ -170,6 +175,7 @@ class asio_driver : public std::enable_shared_from_this<asio_driver> {
         timer_;
     std::chrono::steady_clock::time_point timer_at_ = std::chrono::steady_clock::time_point::max();
     std::shared_ptr<waiting_room<exit_report>> waiters_;
+    std::atomic<bool> live_{false};
     std::atomic<bool> rung_{false};
     bool watch_stderr_ = false;
     bool stderr_pending_ = false;
@@ -269,9 +275,9 @@ class AsyncSshChild {
 
 /// What `AsyncSshTransport::split` returns.
 struct async_split {
+    AsyncSshChild child;
     async_wire_writer in;
     async_wire_reader out;
-    AsyncSshChild child;
 };
 
 /// A running child with its wire. Movable while nothing is outstanding on the wire.
@@ -325,7 +331,7 @@ class async_spawner {
         AsyncSshChild child(driver);
         async_wire_writer in(on, driver->child->take_in());
         async_wire_reader out(on, driver->child->take_out());
-        return AsyncSshTransport({std::move(in), std::move(out), std::move(child)});
+        return AsyncSshTransport({std::move(child), std::move(in), std::move(out)});
     }
 };
 
