@@ -257,13 +257,7 @@ TEST_CASE("many children on one thread, and none more than the loop's") {
 
 TEST_CASE("many children on a context of several threads") {
     const test_host host({"surface=never", "forward.stall=10s"});
-    std::thread reader([&host] {
-        char chunk[65536];
-        for (;;) {
-            const ssize_t n = ::read(host.seen.read_end(), chunk, sizeof(chunk));
-            if (n <= 0 || chunk[n - 1] == '\f') return;
-        }
-    });
+    const eager_reader reader(host.seen);
     std::atomic<int> good{0};
     {
         asio::thread_pool pool(4);
@@ -286,6 +280,4 @@ TEST_CASE("many children on a context of several threads") {
         pool.join();
     }
     CHECK(good == 48);
-    CHECK(::write(host.seen.write_end(), "\f", 1) == 1);
-    reader.join();
 }

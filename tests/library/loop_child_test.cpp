@@ -140,18 +140,12 @@ TEST_CASE("a full stderr of ours pauses the child's, and room resumes it") {
     auto command = shell(many_lines(30000));
     poll_loop loop;
     const auto child = fd2::loop_child::spawn(host, command, loop.bell());
-    std::uint64_t read = 0;
-    std::atomic<bool> over{false};
-    std::thread reader([&] {
-        while (!over || !host.seen.take().empty()) read += host.seen.take().size();
-    });
+    const eager_reader reader(host.seen);
     loop.run(*child);
     const auto report = *child->report();
     CHECK(report.success());
     CHECK(report.forwarded_bytes == child->snapshot().total_bytes);
     CHECK(report.forward_dropped == 0);
-    over = true;
-    reader.join();
 }
 
 TEST_CASE("a stuck stderr of ours ends in the stall limit, with the record complete") {

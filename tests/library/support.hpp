@@ -11,6 +11,7 @@
 #include <chrono>
 #include <filesystem>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -61,6 +62,29 @@ class test_pipe {
         if (fd >= 0) ::close(std::exchange(fd, -1));
     }
     int ends_[2] = {-1, -1};
+};
+
+/// Reads a pipe on a thread of its own, for its own life.
+class eager_reader {
+  public:
+    explicit eager_reader(const test_pipe& from)
+        : from_(from), thread_([fd = from.read_end()] {
+              char chunk[65536];
+              for (;;) {
+                  const ssize_t n = ::read(fd, chunk, sizeof(chunk));
+                  if (n <= 0 || chunk[n - 1] == '\f') return;
+              }
+          }) {}
+    ~eager_reader() {
+        // The last byte that anybody writes.
+        if (::write(from_.write_end(), "\f", 1) == 1) thread_.join();
+    }
+    eager_reader(const eager_reader&) = delete;
+    eager_reader& operator=(const eager_reader&) = delete;
+
+  private:
+    const test_pipe& from_;
+    std::thread thread_;
 };
 
 /// A host with the built backends whose forwarding goes to a pipe of ours, so that the tests' own
