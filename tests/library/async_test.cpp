@@ -99,7 +99,7 @@ TEST_CASE("a write that waits for room can be cancelled, and closing aborts it")
     }
 }
 
-TEST_CASE("lines are received one after the other, then the end") {
+TEST_CASE("lines are received one after the other, then the end", "[captures]") {
     const test_host host({"surface=never"});
     asio::io_context io;
     auto command = shell("echo one >&2; echo two >&2; printf three >&2");
@@ -127,7 +127,8 @@ TEST_CASE("lines are received one after the other, then the end") {
     CHECK(lines.sent() == 3);
 }
 
-TEST_CASE("a receive is never answered inline, is cancelled without loss, and is one at a time") {
+TEST_CASE("a receive is never answered inline, is cancelled without loss, and is one at a time",
+          "[captures]") {
     const test_host host({"surface=never"});
     asio::io_context io;
     auto command = shell("read x; echo late >&2");
@@ -158,7 +159,7 @@ TEST_CASE("a receive is never answered inline, is cancelled without loss, and is
     CHECK(text == "late");
 }
 
-TEST_CASE("a subscription that goes aborts its receive") {
+TEST_CASE("a subscription that goes aborts its receive", "[captures]") {
     const test_host host({"surface=never"});
     asio::io_context io;
     auto command = shell("read x");
@@ -210,7 +211,7 @@ TEST_CASE("a spawn that fails says so and leaves nothing") {
     CHECK(io.run() == 0);
 }
 
-TEST_CASE("an exception of a handler passes through run, and the loop can go on") {
+TEST_CASE("an exception of a handler passes through run, and the loop can go on", "[captures]") {
     const test_host host({"surface=never"});
     asio::io_context io;
     auto command = shell("echo x >&2");
@@ -223,7 +224,7 @@ TEST_CASE("an exception of a handler passes through run, and the loop can go on"
     CHECK(child.stderr_output() == "x\n");
 }
 
-TEST_CASE("many children on one thread, and none more than the loop's") {
+TEST_CASE("many children on one thread, and none more than the loop's", "[captures]") {
     const std::size_t alone = threads();
     const test_host host({"surface=never", "forward.mode=off"});
     asio::io_context io;
@@ -255,7 +256,7 @@ TEST_CASE("many children on one thread, and none more than the loop's") {
     CHECK_FALSE(has_children());
 }
 
-TEST_CASE("many children on a context of several threads") {
+TEST_CASE("many children on a context of several threads", "[captures]") {
     const test_host host({"surface=never", "forward.stall=10s"});
     const eager_reader reader(host.seen);
     std::atomic<int> good{0};

@@ -18,7 +18,7 @@ namespace {
 const std::string three = "echo err >&2; exit 3";
 }
 
-TEST_CASE("a callback, never from inside the function that began it") {
+TEST_CASE("a callback, never from inside the function that began it", "[captures]") {
     const test_host host({"surface=never"});
     asio::io_context io;
     auto command = shell(three);
@@ -48,7 +48,7 @@ TEST_CASE("a callback, never from inside the function that began it") {
     CHECK(calls == 3);
 }
 
-TEST_CASE("a future, with the loop on another thread") {
+TEST_CASE("a future, with the loop on another thread", "[captures]") {
     const test_host host({"surface=never"});
     asio::io_context io;
     auto work = asio::make_work_guard(io);
@@ -64,7 +64,7 @@ TEST_CASE("a future, with the loop on another thread") {
     runner.join();
 }
 
-TEST_CASE("a coroutine") {
+TEST_CASE("a coroutine", "[captures]") {
     const test_host host({"surface=never"});
     asio::io_context io;
     bool done = false;
@@ -213,7 +213,7 @@ TEST_CASE("a transport that goes aborts what waits and has its child killed and 
     CHECK_FALSE(has_children());
 }
 
-TEST_CASE("an io_context that goes takes children and pending waits along") {
+TEST_CASE("an io_context that goes takes children and pending waits along", "[captures]") {
     const test_host host({"surface=never"});
     std::size_t before = 0;
     for (int i = 0; i < 3; ++i) {
@@ -231,7 +231,7 @@ TEST_CASE("an io_context that goes takes children and pending waits along") {
     }
 }
 
-TEST_CASE("split moves the parts and leaves the child alone") {
+TEST_CASE("split moves the parts and leaves the child alone", "[captures]") {
     const test_host host({"surface=never"});
     asio::io_context io;
     auto command = shell("cat; " + three);
@@ -259,7 +259,7 @@ TEST_CASE("split moves the parts and leaves the child alone") {
     CHECK(done);
 }
 
-TEST_CASE("the capture is complete whenever a wait completes") {
+TEST_CASE("the capture is complete whenever a wait completes", "[captures]") {
     const test_host host({"surface=never", "forward.mode=off"});
     asio::io_context io;
     for (int i = 0; i < 50; ++i) {

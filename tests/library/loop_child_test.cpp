@@ -69,7 +69,7 @@ const std::vector<std::string> media = {"backends.async=pipe", "backends.async=s
 
 }  // namespace
 
-TEST_CASE("a loop of one's own carries a child from start to end, without a thread") {
+TEST_CASE("a loop of one's own carries a child from start to end, without a thread", "[captures]") {
     const std::size_t alone = threads();
     for (const auto& backend : media) {
         const test_host host({backend, "surface=never"});
@@ -118,7 +118,8 @@ TEST_CASE("with the flag off the child inherits our stderr and nothing is captur
     CHECK(host.seen.take().empty());
 }
 
-TEST_CASE("where no backend can be used the child inherits, unless that is not allowed") {
+TEST_CASE("where no backend can be used the child inherits, unless that is not allowed",
+          "[captures]") {
     const test_host host({"backends.async=/nowhere/gone.so"});
     auto command = shell("exit 2");
     poll_loop loop;
@@ -135,7 +136,7 @@ TEST_CASE("where no backend can be used the child inherits, unless that is not a
     CHECK_FALSE(has_children());
 }
 
-TEST_CASE("a full stderr of ours pauses the child's, and room resumes it") {
+TEST_CASE("a full stderr of ours pauses the child's, and room resumes it", "[captures]") {
     const test_host host({"forward.when-blocked=wait", "surface=never"});
     auto command = shell(many_lines(30000));
     poll_loop loop;
@@ -148,7 +149,8 @@ TEST_CASE("a full stderr of ours pauses the child's, and room resumes it") {
     CHECK(report.forward_dropped == 0);
 }
 
-TEST_CASE("a stuck stderr of ours ends in the stall limit, with the record complete") {
+TEST_CASE("a stuck stderr of ours ends in the stall limit, with the record complete",
+          "[captures]") {
     const test_host host({"forward.stall=50ms", "surface=on-loss"});
     host.seen.fill();
     auto command = shell("echo lost >&2; exit 1");
@@ -159,7 +161,7 @@ TEST_CASE("a stuck stderr of ours ends in the stall limit, with the record compl
     CHECK(child->report()->forward_dropped == 5);
 }
 
-TEST_CASE("a failure that was not shown is surfaced on the loop as well") {
+TEST_CASE("a failure that was not shown is surfaced on the loop as well", "[captures]") {
     const test_host host({"forward.mode=off"});
     auto command = shell("echo why >&2; exit 9");
     poll_loop loop;
@@ -168,7 +170,8 @@ TEST_CASE("a failure that was not shown is surfaced on the loop as well") {
     CHECK(host.seen.take() == "sh process exited with status 9:\nwhy\n");
 }
 
-TEST_CASE("a holder of the stderr does not hold up the loop's end; followed, it goes on") {
+TEST_CASE("a holder of the stderr does not hold up the loop's end; followed, it goes on",
+          "[captures]") {
     for (const bool follow : {false, true}) {
         gate held;
         const test_host host({"surface=never", follow ? "finish.writers-remain=follow"
@@ -192,7 +195,8 @@ TEST_CASE("a holder of the stderr does not hold up the loop's end; followed, it 
     }
 }
 
-TEST_CASE("a flood by others ends at the linger's limit, with the child's own bytes in") {
+TEST_CASE("a flood by others ends at the linger's limit, with the child's own bytes in",
+          "[captures]") {
     const test_host host({"finish.linger=1ms", "finish.linger-max=5ms", "forward.mode=off",
                           "surface=never", "capture.tail=64MiB"});
     auto command = shell("(while :; do echo noise >&2 || exit; done) & echo mine >&2; exit 0");
@@ -203,7 +207,7 @@ TEST_CASE("a flood by others ends at the linger's limit, with the child's own by
     CHECK(child->stderr_output().find("mine\n") != std::string::npos);
 }
 
-TEST_CASE("a backend that no loop can drive runs on its own thread and rings") {
+TEST_CASE("a backend that no loop can drive runs on its own thread and rings", "[captures]") {
     const std::size_t alone = threads();
     const test_host host({"backends.async=" FD2_TEST_UNPOLLABLE, "surface=never"});
     auto command = shell("echo one >&2; exit 6");
@@ -216,7 +220,7 @@ TEST_CASE("a backend that no loop can drive runs on its own thread and rings") {
     CHECK(threads() == alone);
 }
 
-TEST_CASE("an abandoned child is killed and collected; one that is dropped as well") {
+TEST_CASE("an abandoned child is killed and collected; one that is dropped as well", "[captures]") {
     const test_host host({"surface=never"});
     auto command = shell("trap '' TERM; echo x >&2; exec sleep 1000");
     poll_loop loop;
@@ -232,7 +236,7 @@ TEST_CASE("an abandoned child is killed and collected; one that is dropped as we
     CHECK(has_children());
 }
 
-TEST_CASE("what was dropped while it ran has left nothing") {
+TEST_CASE("what was dropped while it ran has left nothing", "[captures]") {
     const std::size_t alone = threads();
     const test_host host({"surface=never"});
     std::size_t before = 0;

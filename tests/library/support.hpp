@@ -9,6 +9,7 @@
 #include <fd2/fd2.hpp>
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <thread>
@@ -87,10 +88,17 @@ class eager_reader {
     std::thread thread_;
 };
 
+/// The whole suite runs with features.ssh-socketpair-stderr on and, but for what says [captures],
+/// with it off (FD2_TEST_FLAG=off).
+inline bool flag_under_test() {
+    const char* said = std::getenv("FD2_TEST_FLAG");
+    return !said || std::string(said) != "off";
+}
+
 /// A host with the built backends whose forwarding goes to a pipe of ours, so that the tests' own
 /// stderr stays clean and what is forwarded can be looked at.
 struct test_host {
-    explicit test_host(std::vector<std::string> set = {}, bool flag = true)
+    explicit test_host(std::vector<std::string> set = {}, bool flag = flag_under_test())
         : fd2_(options(std::move(set), flag, seen.write_end())) {}
 
     static fd2::host_options options(std::vector<std::string> set, bool flag, int stderr_fd) {

@@ -1,4 +1,5 @@
-// Built without sanitizers: their run-time would take this for the parent's thread.
+// Built without sanitizers, and with bare system calls: their run-time, which stands between us and
+// the C library's, would take this for the parent's thread.
 #include "process/posix/child_side.hpp"
 
 #include <fcntl.h>
@@ -38,14 +39,14 @@ void set_dispositions(child_plan& plan) noexcept {
 
 void put(child_plan& plan, int source, int target) noexcept {
     if (source == target) {
-        const int flags = ::fcntl(target, F_GETFD);
-        if (flags < 0 || ::fcntl(target, F_SETFD, flags & ~FD_CLOEXEC) < 0) {
+        const long flags = ::syscall(SYS_fcntl, target, F_GETFD);
+        if (flags < 0 || ::syscall(SYS_fcntl, target, F_SETFD, flags & ~FD_CLOEXEC) < 0) {
             give_up(plan, child_step::descriptors, errno);
         }
         return;
     }
-    int done;
-    do done = ::dup2(source, target);
+    long done;
+    do done = ::syscall(SYS_dup3, source, target, 0);
     while (done < 0 && (errno == EINTR || errno == EBUSY));
     if (done < 0) give_up(plan, child_step::descriptors, errno);
 }
@@ -78,7 +79,7 @@ void set_standard(child_plan& plan) noexcept {
         if (waiting < 0) return;
         if (placed) continue;
         // Only rings are left: set one member aside and let the others follow.
-        const int aside = ::fcntl(waiting, F_DUPFD_CLOEXEC, 3);
+        const int aside = static_cast<int>(::syscall(SYS_fcntl, waiting, F_DUPFD_CLOEXEC, 3));
         if (aside < 0) give_up(plan, child_step::descriptors, errno);
         for (int& from : source) {
             if (from == waiting) from = aside;
@@ -138,7 +139,7 @@ int child_main(void* argument) noexcept {
         give_up(plan, child_step::directory, errno);
     }
     if (plan.parent_death_signal != 0) {
-        if (::prctl(PR_SET_PDEATHSIG, plan.parent_death_signal, 0, 0, 0) != 0) {
+        if (::syscall(SYS_prctl, PR_SET_PDEATHSIG, plan.parent_death_signal, 0, 0, 0) != 0) {
             give_up(plan, child_step::parent_death, errno);
         }
         // It fires for a death from now on only; one before shows as another parent. 0 is no death:

@@ -45,7 +45,7 @@ TEST_CASE("a pidfd is close-on-exec and readable from the end on") {
     CHECK(::poll(&end, 1, 30'000) == 1);
     const auto status = running.wait();
     REQUIRE(status);
-    CHECK(*status == exit_status::signalled(SIGTERM, false));
+    CHECK(*status == fd2::exit_status::signalled(SIGTERM, false));
 }
 
 TEST_CASE("try_wait tells nothing of a running child and collects an ended one") {
@@ -61,7 +61,7 @@ TEST_CASE("try_wait tells nothing of a running child and collects an ended one")
     status = running.try_wait();
     REQUIRE(status);
     REQUIRE(status->has_value());
-    CHECK(**status == exit_status::signalled(SIGKILL, false));
+    CHECK(**status == fd2::exit_status::signalled(SIGKILL, false));
     CHECK(running.ended() == *status);
 }
 
@@ -77,7 +77,7 @@ TEST_CASE("a wait ends at its deadline and the child goes on") {
     REQUIRE(running.kill(SIGUSR1));
     const auto status = running.wait(soon());
     REQUIRE(status);
-    CHECK(*status == exit_status::exited(1));
+    CHECK(*status == fd2::exit_status::exited(1));
 }
 
 TEST_CASE("a second wait is an error, and so is a signal") {
@@ -92,7 +92,7 @@ TEST_CASE("a second wait is an error, and so is a signal") {
     const auto sent = running.kill(SIGTERM);
     REQUIRE_FALSE(sent);
     CHECK(sent.error().sys_errno == ESRCH);
-    CHECK(running.ended() == exit_status::exited(5));
+    CHECK(running.ended() == fd2::exit_status::exited(5));
 }
 
 TEST_CASE("what was moved from owns no child") {
@@ -130,7 +130,7 @@ TEST_CASE("a child that somebody else collected is lost, not an error") {
     wait_raw(running.pid());
     const auto status = running.wait(soon());
     REQUIRE(status);
-    CHECK(*status == exit_status::lost(ECHILD));
+    CHECK(*status == fd2::exit_status::lost(ECHILD));
     CHECK_FALSE(running.wait());
 }
 
@@ -143,7 +143,7 @@ TEST_CASE("with SIGCHLD ignored a wait still ends, and the status is lost") {
             auto child = spawn(spec);
             if (!child) return 1;
             const auto status = child->wait(timed ? soon() : fd2::never);
-            if (!status || *status != exit_status::lost(ECHILD)) return 2;
+            if (!status || *status != fd2::exit_status::lost(ECHILD)) return 2;
         }
         return 0;
     });

@@ -9,27 +9,27 @@
 using fd2::exit_status;
 
 TEST_CASE("a status says how the child ended and nothing else") {
-    constexpr auto exited = exit_status::exited(23);
+    constexpr auto exited = fd2::exit_status::exited(23);
     CHECK(exited.code() == 23);
     CHECK(exited.signal() == 0);
     CHECK(exited.lost_errno() == 0);
     CHECK_FALSE(exited.success());
-    CHECK(exit_status::exited(0).success());
+    CHECK(fd2::exit_status::exited(0).success());
 
-    constexpr auto killed = exit_status::signalled(SIGSEGV, true);
+    constexpr auto killed = fd2::exit_status::signalled(SIGSEGV, true);
     CHECK(killed.code() == -1);
     CHECK(killed.signal() == SIGSEGV);
     CHECK(killed.core());
-    CHECK_FALSE(killed == exit_status::signalled(SIGSEGV, false));
-    CHECK_FALSE(exit_status::lost(0).success());
-    CHECK(exit_status::lost(ECHILD).lost_errno() == ECHILD);
+    CHECK_FALSE(killed == fd2::exit_status::signalled(SIGSEGV, false));
+    CHECK_FALSE(fd2::exit_status::lost(0).success());
+    CHECK(fd2::exit_status::lost(ECHILD).lost_errno() == ECHILD);
 }
 
 TEST_CASE("a status has a text that no locale changes") {
-    CHECK(text_of(exit_status::exited(23)) == "status 23");
-    CHECK(text_of(exit_status::signalled(SIGKILL, false)) == "signal SIGKILL");
-    CHECK(text_of(exit_status::signalled(SIGABRT, true)) == "signal SIGABRT");
-    CHECK(text_of(exit_status::lost(ECHILD)) == "unknown status (ECHILD)");
+    CHECK(fd2::text_of(fd2::exit_status::exited(23)) == "status 23");
+    CHECK(fd2::text_of(fd2::exit_status::signalled(SIGKILL, false)) == "signal SIGKILL");
+    CHECK(fd2::text_of(fd2::exit_status::signalled(SIGABRT, true)) == "signal SIGABRT");
+    CHECK(fd2::text_of(fd2::exit_status::lost(ECHILD)) == "unknown status (ECHILD)");
 }
 
 TEST_CASE("every signal has a name or a number") {
@@ -44,19 +44,19 @@ TEST_CASE("every signal has a name or a number") {
 }
 
 TEST_CASE("the reference's mapping of a status") {
-    CHECK(reference_code(exit_status::exited(0)) == 0);
+    CHECK(fd2::reference_code(fd2::exit_status::exited(0)) == 0);
     for (const int code : {1, 12, 126, 127, 255}) {
-        CHECK(reference_code(exit_status::exited(code)) == code);
+        CHECK(fd2::reference_code(fd2::exit_status::exited(code)) == code);
     }
-    CHECK(reference_code(exit_status::signalled(SIGKILL, false)) == 16);
-    CHECK(reference_code(exit_status::signalled(SIGSEGV, true)) == 15);
-    CHECK(reference_code(exit_status::lost(ECHILD)) == 21);
+    CHECK(fd2::reference_code(fd2::exit_status::signalled(SIGKILL, false)) == 16);
+    CHECK(fd2::reference_code(fd2::exit_status::signalled(SIGSEGV, true)) == 15);
+    CHECK(fd2::reference_code(fd2::exit_status::lost(ECHILD)) == 21);
 }
 
 TEST_CASE("a shell's view of a status") {
-    CHECK(shell_code(exit_status::exited(7)) == 7);
-    CHECK(shell_code(exit_status::signalled(SIGTERM, false)) == 143);
-    CHECK(shell_code(exit_status::lost(ECHILD)) == 125);
+    CHECK(fd2::shell_code(fd2::exit_status::exited(7)) == 7);
+    CHECK(fd2::shell_code(fd2::exit_status::signalled(SIGTERM, false)) == 143);
+    CHECK(fd2::shell_code(fd2::exit_status::lost(ECHILD)) == 125);
 }
 
 TEST_CASE("a signal set holds 1 to 64 and nothing else") {

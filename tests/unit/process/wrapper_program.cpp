@@ -38,7 +38,7 @@ int served(process::signal_duty& duty, process::child& child) {
     return need(duty.serve(child)).terminate;
 }
 
-exit_status run(process::signal_duty& duty, process::child& child) {
+fd2::exit_status run(process::signal_duty& duty, process::child& child) {
     for (;;) {
         pollfd both[] = {{duty.descriptor(), POLLIN, 0}, {child.pidfd(), POLLIN, 0}};
         if (::poll(both, 2, -1) < 0) continue;
