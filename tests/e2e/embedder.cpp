@@ -38,24 +38,24 @@ fd2::host make_host(words set) {
 int relay_sync(const fd2::host& host, const words& argv) {
     auto command = fd2::ssh_command::from_argv(argv);
     auto [child, in, out] = fd2::spawn(host, command).split();
-    std::thread sender([to = std::move(in)]() mutable {
+    // rsync gives a remote shell non-blocking descriptors; these streams wait by themselves.
+    std::thread sender([to = std::move(in), from = fd2::wire_reader(::dup(0))]() mutable {
         std::array<char, 65536> chunk;
         std::error_code failed;
-        for (ssize_t n; !failed && (n = ::read(0, chunk.data(), chunk.size())) > 0;) {
-            to.write({chunk.data(), static_cast<std::size_t>(n)}, failed);
+        while (const std::size_t n = from.read_some(chunk.data(), chunk.size(), failed)) {
+            to.write({chunk.data(), n}, failed);
+            if (failed) break;
         }
     });
     // It ends with our stdin, which may be never: like the remote shell itself, we end before that.
     sender.detach();
+    fd2::wire_writer to(::dup(1));
     std::array<char, 65536> chunk;
     while (const std::size_t n = out.read_some(chunk.data(), chunk.size())) {
-        std::size_t done = 0;
-        while (done < n) {
-            const ssize_t more = ::write(1, chunk.data() + done, n - done);
-            if (more < 0) return 125;
-            done += static_cast<std::size_t>(more);
-        }
+        to.write({chunk.data(), n});
     }
+    to.close();
+    ::close(1);
     return fd2::shell_code(child.wait().status);
 }
 
