@@ -140,7 +140,7 @@ class crowd {
     asio::awaitable<void> converse(int i) {
         const std::string id = std::to_string(i);
         words argv = argv_;
-        argv.push_back("cat; echo e" + id + " >&2; printf 'last" + id + "' >&2; exit " +
+        argv.push_back("echo e" + id + " >&2; cat; printf 'last" + id + "' >&2; exit " +
                        std::to_string(i % 256));
         auto command = fd2::ssh_command::from_argv(argv);
         auto child = fd2::async_spawn(io_.get_executor(), host_, command);
@@ -156,7 +156,10 @@ class crowd {
         const auto [report, last] = co_await child.async_wait_with_stderr(asio::use_awaitable);
         const bool status = report.status == fd2::exit_status::exited(i % 256);
         const bool wire = got == sent;
-        const bool err = last.bytes == "e" + id + "\nlast" + id;
+        // Before its line the remote account's own start-up files may have had something to say.
+        const std::size_t own = last.bytes.find("e" + id + "\n");
+        const bool err =
+            own != std::string::npos && last.bytes.substr(own) == "e" + id + "\nlast" + id;
         good_ += status && wire && err;
         if (!status || !wire || !err) {
             std::printf("%d: %s, wire %s, stderr \"%s\" by %s\n", i,
