@@ -34,8 +34,8 @@ Runs COMMAND on HOST, passes stdout and stderr on, and appends each line of stde
   --only TEXT      only lines that contain TEXT
   --capacity SIZE  bytes that may wait for the file; what does not fit is dropped (262144)
 
-How many lines were logged and dropped is said at the end, on stderr. Exit status: the command's; 125
-when something here failed, 2 for wrong usage.
+How many lines were logged and dropped is said at the end, on stderr. Exit status: the command's;
+125 when something here failed, 2 for wrong usage.
 )";
 
 struct usage_error : std::runtime_error {

@@ -1,4 +1,4 @@
-"""The examples do what they say: over a real ssh where that matters, else over a script in its place."""
+"""The examples do what they say: over a real ssh where that matters, else a script in its place."""
 
 import json
 import os
@@ -126,7 +126,8 @@ class LineLogger(harness.SshCase):
             return [json.loads(line) for line in file]
 
     def test_line_logger_writes_a_json_object_for_each_line(self):
-        outcome = self.run_example("sh", "-c", r"""printf 'one\n\ttwo"\nbad \377 end' >&2; exit 5""")
+        script = r"""printf 'one\n\ttwo"\nbad \377 end' >&2; exit 5"""
+        outcome = self.run_example("sh", "-c", script)
         self.assertStatus(outcome, 5)
         self.assertIn(b"line-logger: loopback: status 5; 3 lines logged, 0 dropped", outcome.err)
         entries = self.entries()
