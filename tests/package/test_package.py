@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -107,6 +108,20 @@ class Package(harness.Case):
     def test_the_other_examples_find_the_package(self):
         for name in ("line-logger", "async-forms"):
             self.configure(os.path.join(ROOT, "examples", name))
+
+    def test_the_lines_of_the_documentation_find_the_package(self):
+        with open(os.path.join(ROOT, "docs", "embedding.md"), encoding="utf-8") as page:
+            lines = re.findall(r"^```cmake\n(.*?)^```", page.read(), re.S | re.M)
+        self.assertEqual(len(lines), 1)
+        os.mkdir(self.path("mine"))
+        self.write("mine/main.cpp", "int main() {}\n")
+        self.write("mine/CMakeLists.txt", f"""
+cmake_minimum_required(VERSION 3.25)
+project(mine LANGUAGES CXX)
+add_executable(my-program main.cpp)
+add_executable(my-async-program main.cpp)
+{lines[0]}""")
+        self.configure(self.path("mine"))
 
     def test_the_async_component_says_that_boost_is_missing(self):
         _, said = self.configure(os.path.join(ROOT, "examples", "fan-out"),
