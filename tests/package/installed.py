@@ -27,6 +27,7 @@ def install():
     with open(PLACE, "w", encoding="utf-8") as file:
         file.write(scratch)
     first = os.path.join(scratch, "first")
+    os.environ.pop("DESTDIR", None)
     status = subprocess.run([os.environ["CMAKE"], "--install", os.environ["FD2_BUILD_DIR"],
                              "--prefix", first]).returncode
     if status == 0:
