@@ -2,7 +2,7 @@
 #
 # A backend plugin, `<id>.so`: one exported symbol, everything else hidden; bound at load time, no
 # executable stack, no GNU-unique symbols (they would pin the library for ever).
-# INSTALL: goes where the host of the same prefix looks for it.
+# INSTALL: goes where the host of the same prefix looks for it (FD2_BACKEND_INSTALL_DIR).
 # NO_RUNTIME: C++ without exceptions, RTTI and the C++ run-time library; it loads faster.
 get_filename_component(FD2_BACKEND_MODULE_DIR "${CMAKE_CURRENT_LIST_FILE}" DIRECTORY)
 
@@ -18,7 +18,11 @@ function(fd2_backend id)
     if(FD2_PLUGIN_OUTPUT)
         set_target_properties(${target} PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${FD2_PLUGIN_OUTPUT}")
     endif()
-    target_compile_features(${target} PRIVATE c_std_11 cxx_std_20)
+    get_property(languages GLOBAL PROPERTY ENABLED_LANGUAGES)
+    target_compile_features(${target} PRIVATE c_std_11)
+    if("CXX" IN_LIST languages)
+        target_compile_features(${target} PRIVATE cxx_std_20)
+    endif()
     target_compile_definitions(${target} PRIVATE _GNU_SOURCE
         FD2_BACKEND_VERSION="${PROJECT_VERSION}")
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
@@ -37,7 +41,7 @@ function(fd2_backend id)
     endif()
     target_link_libraries(${target} PRIVATE ${BACKEND_LINKS})
     if(BACKEND_INSTALL)
-        install(TARGETS ${target} LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/fd2/backends")
+        install(TARGETS ${target} LIBRARY DESTINATION "${FD2_BACKEND_INSTALL_DIR}")
     endif()
     if(TARGET fd2_options)
         target_link_libraries(${target} PRIVATE fd2_abi fd2_options)
