@@ -18,7 +18,7 @@ class command_access {
     /// Whether it can be right; errors are `invalid`.
     static status check(const ssh_command& of);
     /// Without the child's descriptors.
-    static process::spawn_spec spec(const ssh_command& of);
+    static result<process::spawn_spec> spec(const ssh_command& of);
     static std::vector<std::shared_ptr<line_queue>> take_subscribers(ssh_command& of);
     static const std::string& backend(const ssh_command& of);
 };

@@ -255,6 +255,16 @@ void SshChild::kill(int signal, std::error_code& failed) noexcept {
     if (!done) failed = code_of(done.error());
 }
 
+SshConnection& SshConnection::operator=(SshConnection&& other) noexcept {
+    if (this != &other) {
+        // Before the child goes that may wait for its end.
+        parts_.in.close();
+        parts_.out.close();
+        parts_ = std::move(other.parts_);
+    }
+    return *this;
+}
+
 exit_report SshConnection::wait() {
     parts_.in.close();
     return parts_.child.wait();
@@ -279,11 +289,13 @@ SshConnection spawn(const host& on, ssh_command& command) {
     return must(child_access::spawn(on, command));
 }
 
-std::optional<SshConnection> spawn(const host& on, ssh_command& command, std::error_code& failed) {
+std::optional<SshConnection> spawn(const host& on, ssh_command& command, std::error_code& failed,
+                                   std::string* why) {
     failed.clear();
     auto made = child_access::spawn(on, command);
     if (made) return std::move(*made);
     failed = code_of(made.error());
+    if (why) *why = made.error().message;
     return std::nullopt;
 }
 

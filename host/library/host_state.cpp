@@ -122,6 +122,11 @@ result<channel::selected> host_state::open(const channel::wish& want,
     return channel::open_channel(pool_, settings_, want, std::move(setup));
 }
 
+void host_state::tell_inherit(const std::string& why) {
+    if (!watch_ || told_inherit_.exchange(true)) return;
+    watch_->on_event({severity::info, "children inherit our stderr, nothing is captured: " + why});
+}
+
 void host_state::follow(followed_channel what) {
     const std::lock_guard lock(following_);
     followed_.push_back(std::move(what));

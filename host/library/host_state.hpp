@@ -3,6 +3,7 @@
 
 #include <fd2/host.hpp>
 
+#include <atomic>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -39,6 +40,10 @@ class host_state {
 
     result<channel::selected> open(const channel::wish& want, channel::channel_setup setup);
 
+    /// Says, once, that children inherit our stderr by choice: a flag that was forgotten shows in
+    /// nothing else.
+    void tell_inherit(const std::string& why);
+
     /// Goes on reading until EOF or the host's end.
     void follow(followed_channel what);
 
@@ -53,6 +58,7 @@ class host_state {
     std::mutex selecting_;  // of the loader and the pool; held while backends are loaded and opened
     loader::loader loader_;
     channel::backend_pool pool_;
+    std::atomic<bool> told_inherit_{false};
     std::mutex following_;
     std::list<followed_channel> followed_;
 };

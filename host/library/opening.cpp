@@ -14,7 +14,10 @@ result<opening> open_stderr(host_state& on, const ssh_command& command,
     out.record = std::make_shared<record_state>();
     const std::string& named = command_access::backend(command);
     transport::stderr_plan plan = transport::plan_stderr(on.with(), transport, !named.empty());
-    if (!plan.carried) return out;
+    if (!plan.carried) {
+        on.tell_inherit(plan.why_inherit);
+        return out;
+    }
     if (!named.empty()) plan.want.backends = {named};
 
     channel::channel_setup setup;

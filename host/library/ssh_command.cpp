@@ -1,5 +1,7 @@
 #include <fd2/ssh_command.hpp>
 
+#include <signal.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -145,8 +147,15 @@ status command_access::check(const ssh_command& of) {
     return {};
 }
 
-process::spawn_spec command_access::spec(const ssh_command& of) {
+result<process::spawn_spec> command_access::spec(const ssh_command& of) {
+    auto signals = process::inherited_state::capture();
+    if (!signals) return std::move(signals).error();
+    // What a program blocks for a signal thread of its own, and that its writes are to raise no
+    // SIGPIPE, is no business of ssh's: it could not be ended, or not end by itself.
+    signals->blocked = {};
+    signals->ignored.remove(SIGPIPE);
     process::spawn_spec out;
+    out.signals = *signals;
     out.argv = of.argv();
     out.environment = of.environment_;
     out.working_directory = of.directory_;

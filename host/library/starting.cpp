@@ -30,11 +30,12 @@ result<started> start(const ssh_command& command, int standard_error) {
     if (!in) return std::move(in).error();
     auto out = make_pipe("the child's stdout");
     if (!out) return std::move(out).error();
-    process::spawn_spec spec = command_access::spec(command);
-    spec.standard_input = in->read.get();
-    spec.standard_output = out->write.get();
-    spec.standard_error = standard_error;
-    auto child = process::spawn(spec);
+    auto spec = command_access::spec(command);
+    if (!spec) return std::move(spec).error();
+    spec->standard_input = in->read.get();
+    spec->standard_output = out->write.get();
+    spec->standard_error = standard_error;
+    auto child = process::spawn(*spec);
     if (!child) return std::move(child).error();
     return started{std::move(*child), std::move(in->write), std::move(out->read)};
 }

@@ -1,4 +1,5 @@
 // How things end: others who hold the stderr, and owners who do not wait.
+#include <sstream>
 #include <thread>
 
 #include "library/support.hpp"
@@ -68,6 +69,41 @@ TEST_CASE("a dropped connection ends a child that waits for its stdin, and colle
     CHECK(record.snapshot().final);
     CHECK(open_descriptors() == before);
     CHECK(threads() == alone);
+}
+
+TEST_CASE("a connection that is assigned over goes like one that is dropped") {
+    const test_host host({"surface=never"});
+    auto command = shell("cat >/dev/null; echo ended by myself >&2");
+    auto child = fd2::spawn(host, command);
+    const auto record = child.record();
+    child = fd2::spawn(host, command);
+    CHECK(record.output() == "ended by myself\n");
+    CHECK(child.wait().success());
+}
+
+TEST_CASE("a child has no signal blocked and SIGPIPE at its default, whatever we do") {
+    const test_host host({"surface=never"});
+    const auto before = ::signal(SIGPIPE, SIG_IGN);
+    sigset_t all;
+    sigset_t mask;
+    ::sigfillset(&all);
+    REQUIRE(::pthread_sigmask(SIG_BLOCK, &all, &mask) == 0);
+    auto command = shell("grep -E '^Sig(Blk|Ign)' /proc/self/status");
+    auto child = fd2::spawn(host, command);
+    const std::string said = child.out().read_all();
+    child.wait();
+    REQUIRE(::pthread_sigmask(SIG_SETMASK, &mask, nullptr) == 0);
+    ::signal(SIGPIPE, before);
+    std::istringstream lines(said);
+    std::string name;
+    std::uint64_t bits = 0;
+    int seen = 0;
+    while (lines >> name >> std::hex >> bits) {
+        ++seen;
+        if (name == "SigBlk:") CHECK(bits == 0);
+        if (name == "SigIgn:") CHECK((bits & (1u << (SIGPIPE - 1))) == 0);
+    }
+    CHECK(seen == 2);
 }
 
 TEST_CASE("a dropped child that goes on is killed and collected, whoever holds its stderr") {

@@ -1,3 +1,5 @@
+#include <fd2/loop_child.hpp>
+
 #include <fstream>
 
 #include "library/support.hpp"
@@ -117,4 +119,18 @@ TEST_CASE("a backend that the command names is that one or an error") {
     CHECK_FALSE(fd2::spawn(host, command, failed));
     CHECK(failed);
     CHECK_FALSE(has_children());
+}
+
+TEST_CASE("an observer hears once that children inherit, and why") {
+    heard ear;
+    test_pipe seen;
+    auto options = test_host::options({}, false, seen.write_end());
+    options.watch = &ear;
+    const fd2::host host(options);
+    for (int i = 0; i < 2; ++i) {
+        auto command = shell("exit 0");
+        (void)fd2::loop_child::spawn(host, command, [] {});
+    }
+    REQUIRE(ear.messages.size() == 1);
+    CHECK(ear.messages[0].find("features.ssh-socketpair-stderr") != std::string::npos);
 }

@@ -77,11 +77,12 @@ struct split_connection {
     wire_reader out;
 };
 
-/// A running child with its wire. Movable. The destructor closes the wire; then as SshChild.
+/// A running child with its wire. Movable. The destructor, and an assignment over it, close the
+/// wire; then as SshChild.
 class FD2_API SshConnection {
   public:
     SshConnection(SshConnection&&) noexcept = default;
-    SshConnection& operator=(SshConnection&&) noexcept = default;
+    SshConnection& operator=(SshConnection&& other) noexcept;
     ~SshConnection() = default;
 
     wire_writer& in() noexcept { return parts_.in; }    ///< to the child's stdin
@@ -125,7 +126,8 @@ class FD2_API SshConnection {
 /// inheriting is not allowed) and the spawn say; then no child is left. Takes the subscribers that
 /// the command holds.
 FD2_API SshConnection spawn(const host& on, ssh_command& command);
+/// `*why`, if given, is what `error::what` would say.
 FD2_API std::optional<SshConnection> spawn(const host& on, ssh_command& command,
-                                           std::error_code& failed);
+                                           std::error_code& failed, std::string* why = nullptr);
 
 }  // namespace fd2

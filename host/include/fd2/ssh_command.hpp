@@ -19,6 +19,9 @@ namespace fd2 {
 ///     command.user("me").option("BatchMode=yes").remote({"tar", "-C", "/srv/my files", "-cf", "-",
 ///     "."});
 ///
+/// The child starts with no signal blocked, and with SIGPIPE at its default, whatever the program
+/// has arranged for itself; other signals that the program ignores, it ignores.
+///
 /// What cannot be right (an empty host, one that begins with '-', a port beyond 65535, a NUL) is an
 /// error `invalid` of the spawn. [one thread at a time]
 class FD2_API ssh_command {
@@ -50,7 +53,8 @@ class FD2_API ssh_command {
     /// configured list have no say, and nothing is inherited.
     ssh_command& backend(std::string name);
 
-    /// Subscribes to the *next* spawn, from its first line on.
+    /// Subscribes to the *next* spawn, from its first line on. Before it nothing comes, and a wait
+    /// without a deadline waits.
     stderr_lines subscribe(line_filter filter = {},
                            std::size_t capacity = stderr_lines::default_capacity);
 

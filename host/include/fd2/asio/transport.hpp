@@ -348,13 +348,16 @@ inline AsyncSshTransport async_spawn(const boost::asio::any_io_executor& on, con
     return std::move(*made);
 }
 
+/// `*why`, if given, is what `error::what` would say.
 inline std::optional<AsyncSshTransport> async_spawn(const boost::asio::any_io_executor& on,
                                                     const host& from, ssh_command& command,
-                                                    boost::system::error_code& failed) {
+                                                    boost::system::error_code& failed,
+                                                    std::string* why = nullptr) {
     std::error_code code;
-    std::string why;
-    auto made = async_spawner::spawn(on, from, command, code, why);
+    std::string text;
+    auto made = async_spawner::spawn(on, from, command, code, text);
     failed = code;
+    if (!made && why) *why = std::move(text);
     return made;
 }
 
