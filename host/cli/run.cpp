@@ -66,8 +66,10 @@ class runner {
         if (!child) return fail(child.error(), static_cast<int>(refusal));
         report_.pid = child->pid();
         if (lines_origin_) lines_origin_->pid.store(child->pid(), std::memory_order_relaxed);
-        if (auto good = process::give_up_wire(null_.get()); !good) warn(good.error());
-        null_.reset();
+        give_up(process::wire_end::standard_input);
+        // rsync, which gives its remote shell a socket, looks for the status once, at the moment in
+        // which the wire ends: there it ends with us. (Its error would be 12 in place of 255.)
+        if (!process::standard_output_is_a_socket()) give_up(process::wire_end::standard_output);
         if (auto good = wait(*child); !good) return fail(good.error());
         tell();
         return 0;
@@ -188,6 +190,7 @@ class runner {
         of.before_finish = [this] {
             if (lines_) lines_->finishing(static_cast<std::size_t>(report_.info.capacity_bytes));
         };
+        of.detained = [this] { give_up(process::wire_end::standard_output); };
         const transport::end_policy policy{with_.finish.linger, with_.finish.linger_max, false};
         auto ended = transport::wait_to_end(of, policy, &side);
         if (!ended) return std::move(ended).error();
@@ -234,6 +237,10 @@ class runner {
         forwarder_.flush(patient ? never : now());
         transport::surfacing shown(STDERR_FILENO, with_.forward, forwarder_, text);
         shown.stream().flush(patient ? never : now());
+    }
+
+    void give_up(process::wire_end which) {
+        if (auto good = process::give_up(which, null_.get()); !good) warn(good.error());
     }
 
     void warn(const failure& why) { console_.on_event({severity::error, why.message}); }

@@ -24,9 +24,15 @@ result<closed_at_start> secure_standard_fds();
 /// wire afterwards cannot fail for want of a descriptor.
 result<unique_fd> open_null();
 
-/// Puts `null_fd` in the place of our own 0 and 1, each in one atomic step: the numbers are never
-/// free. From then on EOF and EPIPE on the wire mean what the child and its peer make of them.
-/// [any thread, after the spawn; nobody else may be using 0 and 1]
-status give_up_wire(int null_fd);
+/// The wire's ends among our own descriptors.
+enum class wire_end : int { standard_input = 0, standard_output = 1 };
+
+/// Puts `null_fd` in the place of our own 0 or 1, in one atomic step: the number is never free.
+/// From then on EOF and EPIPE on the wire mean what the child and its peer make of them. [any
+/// thread, after the spawn; nobody else may be using it]
+status give_up(wire_end which, int null_fd);
+
+/// Whether our standard output is a socket.
+bool standard_output_is_a_socket() noexcept;
 
 }  // namespace fd2::process

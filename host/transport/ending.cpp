@@ -107,9 +107,15 @@ class waiter {
         while (carried_is_running() && !cut_short_) {
             const nanoseconds_t until = linger_until(policy_, exited_, of_.carried->last_byte());
             if (until <= now()) break;
+            tell_detained();
             if (auto good = step(until); !good) return good;
         }
         return {};
+    }
+
+    void tell_detained() {
+        if (of_.detained && !detained_) of_.detained();
+        detained_ = true;
     }
 
     /// From here on nothing pauses: what lies in the kernel object comes out and the record is
@@ -135,6 +141,7 @@ class waiter {
         if (of_.forwards) {
             auto& stream = of_.forwards->stream();
             if (stream.look().queued != 0 && !cut_short_) {
+                tell_detained();
                 flushed = flush_beside(stream);
             } else {
                 if (cut_short_) stream.abandon();
@@ -173,6 +180,7 @@ class waiter {
     std::optional<exit_status> status_;
     nanoseconds_t exited_ = 0;
     bool cut_short_ = false;
+    bool detained_ = false;
 };
 
 }  // namespace

@@ -51,6 +51,8 @@ struct running {
     std::unique_ptr<channel::channel>& carried;
     const end_signal* ended = nullptr;  ///< raised by `carried`
     forwarding* forwards = nullptr;
+    /// Called once if something must be waited for after the child's end.
+    std::function<void()> detained = {};
     std::function<void()> before_finish = {};  ///< called once, before nothing pauses any more
 };
 

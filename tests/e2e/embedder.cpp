@@ -6,7 +6,10 @@
 //       COUNT times COMMAND plus a remote line of its own, at most AT_ONCE at a time, on one
 //       thread; prints what was wrong, and a last line "good=N threads=M"
 //
-// Backends are looked for in FD2_PLUGIN_PATH.
+// Backends are looked for in FD2_PLUGIN_PATH. With FD2_EMBEDDER_REPORT=PREFIX `relay` leaves
+// PREFIX.tail and PREFIX.stats.json, of the same shape as those of `fd2 run`. Signals that tools
+// send to a remote shell are passed on.
+#include <signal.h>
 #include <unistd.h>
 #include <boost/asio.hpp>
 #include <fd2/async.hpp>
@@ -17,7 +20,9 @@
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -35,7 +40,25 @@ fd2::host make_host(words set) {
     return fd2::host(options);
 }
 
-int relay_sync(const fd2::host& host, const words& argv) {
+/// The end of a relay, and what there is to tell of it. Ends the process here and now: the wire is
+/// to end with it, for rsync looks for the status once, at that moment.
+[[noreturn]] void finish(const fd2::exit_report& report) {
+    if (const char* prefix = std::getenv("FD2_EMBEDDER_REPORT")) {
+        const fd2::snapshot last = report.record.snapshot();
+        std::ofstream(std::string(prefix) + ".tail") << last.bytes;
+        std::ofstream(std::string(prefix) + ".stats.json")
+            << "{\"backend\": \"" << last.backend << "\", \"bytes\": " << last.total_bytes
+            << ", \"forwarded_bytes\": " << last.forwarded_bytes << ", \"end\": \""
+            << fd2::name_of(last.end) << "\"}\n";
+    }
+    if (report.status.signal() != 0) {
+        ::signal(report.status.signal(), SIG_DFL);
+        ::raise(report.status.signal());
+    }
+    ::_exit(fd2::shell_code(report.status));
+}
+
+[[noreturn]] void relay_sync(const fd2::host& host, const words& argv) {
     auto command = fd2::ssh_command::from_argv(argv);
     auto [child, in, out] = fd2::spawn(host, command).split();
     // rsync gives a remote shell non-blocking descriptors; these streams wait by themselves.
@@ -54,9 +77,7 @@ int relay_sync(const fd2::host& host, const words& argv) {
     while (const std::size_t n = out.read_some(chunk.data(), chunk.size())) {
         to.write({chunk.data(), n});
     }
-    to.close();
-    ::close(1);
-    return fd2::shell_code(child.wait().status);
+    finish(child.wait());
 }
 
 template <class From, class To>
@@ -73,14 +94,26 @@ asio::awaitable<void> pump(From& from, To& to) {
     }
 }
 
-int relay_async(const fd2::host& host, const words& argv) {
+[[noreturn]] void relay_async(const fd2::host& host, const words& argv) {
     asio::io_context io;
     auto command = fd2::ssh_command::from_argv(argv);
     auto child = fd2::async_spawn(io.get_executor(), host, command);
     // Our ends of whoever's pipes they are: nobody else has these descriptions.
     asio::posix::stream_descriptor from(io, 0);
     asio::posix::stream_descriptor to(io, 1);
-    int status = 125;
+    std::optional<fd2::exit_report> end;
+    asio::signal_set signals(io, SIGHUP, SIGINT, SIGTERM);
+    for (const int signal : {SIGQUIT, SIGUSR1, SIGUSR2}) signals.add(signal);
+    asio::co_spawn(
+        io,
+        [&]() -> asio::awaitable<void> {
+            for (;;) {
+                const int signal = co_await signals.async_wait(asio::use_awaitable);
+                error_code gone;
+                child.kill(signal, gone);
+            }
+        },
+        asio::detached);
     asio::co_spawn(
         io,
         [&]() -> asio::awaitable<void> {
@@ -92,14 +125,13 @@ int relay_async(const fd2::host& host, const words& argv) {
         io,
         [&]() -> asio::awaitable<void> {
             co_await pump(child.out(), to);
-            to.close();
-            const auto report = co_await child.async_wait(asio::use_awaitable);
-            status = fd2::shell_code(report.status);
+            end = co_await child.async_wait(asio::use_awaitable);
             from.close();
+            signals.cancel();
         },
         asio::detached);
     io.run();
-    return status;
+    finish(*end);
 }
 
 std::size_t threads() {
@@ -187,7 +219,8 @@ int main(int argc, char** argv) {
     try {
         if (all[0] == "relay") {
             const fd2::host host = make_host(words(all.begin() + 2, dashes));
-            return all[1] == "async" ? relay_async(host, command) : relay_sync(host, command);
+            if (all[1] == "async") relay_async(host, command);
+            relay_sync(host, command);
         }
         const fd2::host host = make_host(words(all.begin() + 3, dashes));
         return crowd(host, command, std::stoi(all[1])).run(std::stoi(all[2]));

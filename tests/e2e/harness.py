@@ -428,7 +428,9 @@ class SshCase(Case):
         needs_tool("ssh", "sshd", "ssh-keygen")
         super().setUp()
         os.mkdir(self.path("ssh"), 0o700)
-        self.server = PrivateSshd(self.path("ssh"), [f"PATH={self.env['PATH']}"])
+        # A home of the test's own: the account's start-up files are none of its business.
+        self.server = PrivateSshd(self.path("ssh"), [f"PATH={self.env['PATH']}",
+                                                     f"HOME={self.env['HOME']}"])
         try:
             self.server.__enter__()
         except Unavailable as why:

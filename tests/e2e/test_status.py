@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import signal
+import socket
 from subprocess import DEVNULL, PIPE
 
 import harness
@@ -128,6 +129,27 @@ class Status(harness.Case):
         self.assertEqual(other.wait(), 0)
         process.stdin.close()
         process.wait()
+
+    def test_a_socket_for_stdout_ends_with_fd2_unless_that_has_to_wait(self):
+        """rsync looks for the status once, at the end of the wire."""
+        ours, theirs = socket.socketpair()
+        process = self.spawn(self.fd2_run("sh", "-c", "exec >&-; read leash"),
+                             stdin=PIPE, stdout=theirs, stderr=DEVNULL)
+        theirs.close()
+        harness.until(lambda: os.readlink(f"/proc/{process.pid}/fd/0") == "/dev/null",
+                      "fd2 to give up its copy of stdin")
+        self.assertRegex(os.readlink(f"/proc/{process.pid}/fd/1"), "^socket:")
+        process.stdin.close()
+        self.assertEqual(ours.recv(1), b"")
+        process.wait()
+        # Somebody holds the stderr, and fd2 is told to wait for that: the wire must not.
+        ours, theirs = socket.socketpair()
+        patient = ("--set", "finish.linger=60s", "--set", "finish.linger-max=60s")
+        process = self.spawn(self.fd2_run("sh", "-c", "sleep 1000 <&- >&- &", options=patient),
+                             stdin=DEVNULL, stdout=theirs, stderr=DEVNULL)
+        theirs.close()
+        self.assertEqual(ours.recv(1), b"")
+        self.assertIsNone(process.poll())
 
     def test_the_report_on_stdout_leaves_the_commands_stdout_alone(self):
         outcome = self.run_raw([self.fd2, "run", "--stats-fd", "1", "--", "sh", "-c", "echo mine"])

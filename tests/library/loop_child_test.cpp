@@ -210,10 +210,11 @@ TEST_CASE("a flood by others ends at the linger's limit, with the child's own by
 TEST_CASE("a backend that no loop can drive runs on its own thread and rings", "[captures]") {
     const std::size_t alone = threads();
     const test_host host({"backends.async=" FD2_TEST_UNPOLLABLE, "surface=never"});
-    auto command = shell("echo one >&2; exit 6");
+    auto command = shell("read x; echo one >&2; exit 6");
     poll_loop loop;
     const auto child = fd2::loop_child::spawn(host, command, loop.bell());
     CHECK(threads() == alone + 1);
+    child->take_in().close();
     loop.run(*child);
     CHECK(child->report()->end == fd2::end_kind::eof);
     CHECK(child->stderr_output() == "one\n");

@@ -1,6 +1,7 @@
 #include "process/standard_fds.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -45,15 +46,19 @@ result<unique_fd> open_null() {
     return fd;
 }
 
-status give_up_wire(int null_fd) {
-    for (int fd = 0; fd <= 1; ++fd) {
-        // EBUSY: an open(2) in another thread holds the slot for an instant.
-        int done;
-        do done = ::dup2(null_fd, fd);
-        while (done < 0 && (errno == EINTR || errno == EBUSY));
-        if (done < 0) return system_failure("dup2", std::to_string(fd), errno);
-    }
+status give_up(wire_end which, int null_fd) {
+    const int fd = static_cast<int>(which);
+    // EBUSY: an open(2) in another thread holds the slot for an instant.
+    int done;
+    do done = ::dup2(null_fd, fd);
+    while (done < 0 && (errno == EINTR || errno == EBUSY));
+    if (done < 0) return system_failure("dup2", std::to_string(fd), errno);
     return {};
+}
+
+bool standard_output_is_a_socket() noexcept {
+    struct stat status {};
+    return ::fstat(STDOUT_FILENO, &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
 }  // namespace fd2::process

@@ -64,7 +64,8 @@ int main(int argc, char** argv) {
     auto spawned = process::spawn(spec, &refusal);
     if (!spawned) refuse(spawned.error(), static_cast<int>(refusal));
     process::child child = std::move(spawned).value();
-    need(process::give_up_wire(null.get()));
+    need(process::give_up(process::wire_end::standard_input, null.get()));
+    need(process::give_up(process::wire_end::standard_output, null.get()));
 
     const auto status = run(duty, child);
     if (const char* linger = std::getenv("LINGER_FD")) {
