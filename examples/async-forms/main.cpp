@@ -9,7 +9,9 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -93,6 +95,28 @@ void cancellation_slot(const fd2::host& host) {
     io.run();
 }
 
+asio::awaitable<void> ended_or_late(const fd2::host& host) {
+    using namespace asio::experimental::awaitable_operators;
+    const auto on = co_await asio::this_coro::executor;
+    fd2::ssh_command command = shell("exec sleep 1000");
+    fd2::AsyncSshTransport child = fd2::async_spawn(on, host, command);
+    asio::steady_timer limit(on, std::chrono::milliseconds(20));
+    const auto first =
+        co_await (child.async_wait(asio::use_awaitable) || limit.async_wait(asio::use_awaitable));
+    if (first.index() == 1) {
+        error_code gone;  // it may have ended in between
+        child.kill(SIGTERM, gone);
+    }
+    const fd2::exit_report report = co_await child.async_wait(asio::use_awaitable);
+    std::printf("time limit: %s\n", fd2::text_of(report.status).c_str());
+}
+
+void time_limit(const fd2::host& host) {
+    asio::io_context io;
+    asio::co_spawn(io, ended_or_late(host), asio::detached);
+    io.run();
+}
+
 void strand(const fd2::host& host) {
     asio::thread_pool pool(4);
     // Handlers of many children share `failures` without a lock: they run on one strand, whatever
@@ -156,6 +180,7 @@ int main() {
         future(host);
         coroutine(host);
         cancellation_slot(host);
+        time_limit(host);
         strand(host);
         detached(host);
         multi_threaded(host);

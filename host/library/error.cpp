@@ -45,6 +45,13 @@ errc kind_of(const std::error_code& code) noexcept {
     return sys_errno != 0 ? classify(sys_errno) : errc::internal;
 }
 
+std::error_code code_of(errc kind, int sys_errno) noexcept {
+    if (sys_errno != 0 && classify(sys_errno) == kind) {
+        return {sys_errno, std::generic_category()};
+    }
+    return make_error_code(kind);
+}
+
 error::error(errc kind, int sys_errno, const std::string& what, std::size_t operation_size,
              std::size_t object_size)
     : std::runtime_error(what),
@@ -56,8 +63,7 @@ error::error(errc kind, int sys_errno, const std::string& what, std::size_t oper
 error::~error() = default;
 
 std::error_code error::code() const noexcept {
-    if (errno_ != 0) return {errno_, std::generic_category()};
-    return make_error_code(kind_);
+    return code_of(kind_, errno_);
 }
 
 std::string error::operation() const {

@@ -14,8 +14,7 @@ namespace fd2 {
 }
 
 inline std::error_code code_of(const failure& why) noexcept {
-    if (why.sys_errno != 0) return {why.sys_errno, std::generic_category()};
-    return make_error_code(why.code);
+    return code_of(why.code, why.sys_errno);
 }
 
 /// The value, or the exception.

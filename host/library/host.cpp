@@ -27,7 +27,7 @@ std::optional<host> host::make(const host_options& options, std::error_code& fai
     return std::nullopt;
 }
 
-bool host::flush() noexcept {
+bool host::flush() const noexcept {
     return state_->forwarder().flush(never);
 }
 

@@ -144,6 +144,11 @@ status command_access::check(const ssh_command& of) {
     }
     const auto words = of.argv();
     if (std::any_of(words.begin(), words.end(), has_nul)) return wrong("an argument holds a NUL");
+    for (const auto& variable : of.environment_.value_or(std::vector<std::string>{})) {
+        if (variable.find('=') == variable.npos || variable.front() == '=' || has_nul(variable)) {
+            return wrong("environment \"" + variable + "\": write NAME=value");
+        }
+    }
     return {};
 }
 

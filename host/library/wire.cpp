@@ -114,12 +114,19 @@ std::size_t wire_reader::read_some(void* data, std::size_t size) {
     return got;
 }
 
-std::string wire_reader::read_all() {
+std::string wire_reader::read_all(std::error_code& failed) {
     std::string out;
     std::array<char, 64 * 1024> chunk;
-    while (const std::size_t got = read_some(chunk.data(), chunk.size())) {
+    while (const std::size_t got = read_some(chunk.data(), chunk.size(), failed)) {
         out.append(chunk.data(), got);
     }
+    return out;
+}
+
+std::string wire_reader::read_all() {
+    std::error_code failed;
+    std::string out = read_all(failed);
+    if (failed) raise(system_failure("read", "the child's stdout", failed.value()));
     return out;
 }
 

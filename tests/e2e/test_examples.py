@@ -174,6 +174,7 @@ future: status 4
 co_await: status 0, 2 lines
 cancellation slot: cancelled
 cancellation slot: signal SIGTERM
+time limit: signal SIGTERM
 strand: 4 of 8 failed
 detached: status 0, unheard
 multi-threaded: the statuses of 20 add up to 190

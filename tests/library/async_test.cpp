@@ -200,6 +200,12 @@ TEST_CASE("a spawn that fails says so and leaves nothing") {
     error_code failed;
     CHECK_FALSE(fd2::async_spawn(io.get_executor(), host, command, failed));
     CHECK(failed == boost::system::errc::no_such_file_or_directory);
+    CHECK(failed == error_code(ENOENT, boost::system::system_category()));
+    CHECK(failed.value() == ENOENT);
+    command.backend("/nowhere/gone.so");
+    CHECK_FALSE(fd2::async_spawn(io.get_executor(), host, command, failed));
+    CHECK(std::error_code(failed) == fd2::errc::unsupported);
+    command = fd2::ssh_command::from_argv({"/nowhere/ssh"});
     try {
         fd2::async_spawn(io.get_executor(), host, command);
         FAIL("nothing was thrown");

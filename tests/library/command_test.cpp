@@ -42,6 +42,8 @@ TEST_CASE("what cannot be right is refused before anything starts") {
     wrong.push_back(fd2::ssh_command::from_argv({}));
     wrong.push_back(fd2::ssh_command::from_argv({""}));
     wrong.push_back(fd2::ssh_command::from_argv({"cat"}).user("me"));
+    wrong.push_back(shell("exit 0").environment({"NAME"}));
+    wrong.push_back(shell("exit 0").environment({"=value"}));
     for (auto& command : wrong) {
         std::error_code failed;
         CHECK_FALSE(fd2::spawn(host, command, failed));

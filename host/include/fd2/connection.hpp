@@ -59,7 +59,8 @@ class FD2_API SshChild {
     std::pair<exit_report, fd2::snapshot> wait_with_stderr();
     std::pair<exit_report, fd2::snapshot> wait_with_stderr(std::error_code& failed);
 
-    /// Sends a signal to the child (not to its group). ESRCH once it has been collected.
+    /// Sends a signal to the child (not to its group, nor to its own children). ESRCH once it has
+    /// been collected.
     void kill(int signal);
     void kill(int signal, std::error_code& failed) noexcept;
 

@@ -20,7 +20,7 @@ enum class errc : std::int32_t {
     invalid = 6,         ///< a wrong argument: a bug in the caller
     state = 7,           ///< a call that the state forbids: a bug in the caller
     would_deadlock = 8,  ///< a call that the calling thread must not make
-    internal = 9,        ///< the callee broke its own promises
+    internal = 9,        ///< a broken promise, or an errno that is none of these (ENOENT, ESRCH)
 };
 
 /// "unsupported", "resource", ...: the spelling used in trails, JSON and logs.

@@ -5,8 +5,8 @@
 // empty value. A program's own mistakes (a second wait, a host name that would be an option) are
 // failures with the code `errc::state` or `errc::invalid`.
 //
-// A `std::error_code` of fd2 is an errno in std::generic_category() where a system call failed, and
-// otherwise an `errc` in `error_category()`. Either compares with an `errc`:
+// A `std::error_code` of fd2 is an errno in std::generic_category() where that says what kind of
+// failure it was, and otherwise an `errc` in `error_category()`. Either compares with an `errc`:
 //
 //     if (ec == fd2::errc::resource) ...  // EMFILE, ENOMEM, ... as well
 #pragma once
@@ -29,6 +29,9 @@ FD2_API std::error_code make_error_code(errc code) noexcept;
 /// The `errc` that a code stands for, and the errno behind it (0: none).
 FD2_API errc kind_of(const std::error_code& code) noexcept;
 FD2_API int errno_of(const std::error_code& code) noexcept;
+
+/// The code for a failure of that kind and errno (0: none).
+FD2_API std::error_code code_of(errc kind, int sys_errno) noexcept;
 
 /// `what()` is a full clause, "operation: object: reason", fit for people. [any thread]
 class FD2_API error : public std::runtime_error {

@@ -20,8 +20,10 @@ struct exit_report {
     bool final = true;
     std::uint64_t forwarded_bytes = 0;
     std::uint64_t forward_dropped = 0;
-    std::chrono::nanoseconds ran{};     ///< from the spawn to the exit
-    std::chrono::nanoseconds lasted{};  ///< from the spawn to the end of everything
+    /// From the spawn to when the exit was seen (by the sync transport: no earlier than the wait
+    /// that saw it), and to the end of everything.
+    std::chrono::nanoseconds ran{};
+    std::chrono::nanoseconds lasted{};
     stderr_record record;
 
     bool success() const noexcept { return status.success(); }

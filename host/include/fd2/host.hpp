@@ -24,7 +24,8 @@ struct host_options {
     /// "KEY=VALUE", as `fd2 run --set` takes it; these win.
     std::vector<std::string> set;
     /// Directories that are searched for plugins first, on the caller's word: owner and mode are
-    /// not checked. Left out in a process with raised privileges.
+    /// not checked. One that is not there is passed over. Left out in a process with raised
+    /// privileges.
     std::vector<std::string> plugin_path;
     /// Where children's stderr is forwarded to. Not owned; open for the host's life. No flag of it
     /// is ever changed.
@@ -54,7 +55,7 @@ class FD2_API host {
 
     /// Waits until what was forwarded has been written, at most `forward.stall` without progress.
     /// True: everything was.
-    bool flush() noexcept;
+    bool flush() const noexcept;
 
   private:
     friend class host_access;

@@ -52,7 +52,8 @@ class FD2_API stderr_record {
     stderr_record& operator=(stderr_record&&) noexcept;
     ~stderr_record();
 
-    /// An empty record (the default, or one of a child that inherited our stderr) has an empty one.
+    /// A default record has an empty one; that of a child which inherited our stderr holds no
+    /// bytes, and says so (`backend` is "inherit").
     fd2::snapshot snapshot() const;
     /// Its bytes alone.
     std::string output() const;

@@ -22,8 +22,8 @@ namespace fd2 {
 /// The child starts with no signal blocked, and with SIGPIPE at its default, whatever the program
 /// has arranged for itself; other signals that the program ignores, it ignores.
 ///
-/// What cannot be right (an empty host, one that begins with '-', a port beyond 65535, a NUL) is an
-/// error `invalid` of the spawn. [one thread at a time]
+/// What cannot be right (an empty host, one that begins with '-', a port beyond 65535, a NUL, a
+/// variable without '=') is an error `invalid` of the spawn. [one thread at a time]
 class FD2_API ssh_command {
   public:
     /// `ssh HOST`. The host is a name, an address, or an alias of ~/.ssh/config.

@@ -29,9 +29,10 @@ struct stderr_line {
 using line_filter = std::function<bool(std::string_view text)>;
 
 /// The queue. Delivery is try-send: a line that does not fit is dropped and counted, and the child
-/// goes on; always sent() + dropped() + filtered() lines and pieces were produced since the
-/// subscription began. Movable; what was moved from is as if finished. The destructor ends the
-/// subscription. [one thread at a time; the counters any thread]
+/// goes on. sent() were put into the queue, taken since or not; sent() + dropped() + filtered() is
+/// all that was produced since the subscription began, so that who only counts need take none.
+/// Movable; what was moved from is as if finished. The destructor ends the subscription. [one
+/// thread at a time; the counters any thread]
 class FD2_API stderr_lines {
   public:
     /// Bytes of text and bookkeeping: some thousands of ordinary lines. At least 4 KiB are taken.

@@ -55,8 +55,9 @@ class FD2_API wire_reader {
     std::size_t read_some(void* data, std::size_t size);
     std::size_t read_some(void* data, std::size_t size, std::error_code& failed) noexcept;
 
-    /// Everything up to the end.
+    /// Everything up to the end, or up to the failure.
     std::string read_all();
+    std::string read_all(std::error_code& failed);
 
     void close() noexcept;
     bool is_open() const noexcept { return fd_ >= 0; }

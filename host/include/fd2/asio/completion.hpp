@@ -14,6 +14,7 @@
 #include <boost/system/error_code.hpp>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -21,6 +22,14 @@ namespace fd2::detail {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
+
+/// As Asio has it: an errno is in the system's category.
+inline error_code boost_code(const std::error_code& code) {
+    if (code.category() == std::generic_category()) {
+        return {code.value(), boost::system::system_category()};
+    }
+    return code;
+}
 
 /// A handler of `void(error_code, Value)`, whose executor's work is counted until it is called.
 template <class Value>

@@ -243,12 +243,13 @@ class AsyncSshChild {
                                                                       driver_->executor);
     }
 
-    /// Sends a signal to the child (not to its group).
+    /// Sends a signal to the child (not to its group, nor to its own children). ESRCH once it has
+    /// been collected: after a time limit use the second form.
     void kill(int signal) { driver_->child->kill(signal); }
     void kill(int signal, boost::system::error_code& failed) noexcept {
         std::error_code why;
         driver_->child->kill(signal, why);
-        failed = why;
+        failed = detail::boost_code(why);
     }
 
   private:
@@ -356,7 +357,7 @@ inline std::optional<AsyncSshTransport> async_spawn(const boost::asio::any_io_ex
     std::error_code code;
     std::string text;
     auto made = async_spawner::spawn(on, from, command, code, text);
-    failed = code;
+    failed = detail::boost_code(code);
     if (!made && why) *why = std::move(text);
     return made;
 }
