@@ -99,7 +99,7 @@ int main(int argc, char** argv) {
     const settings::settings with;
     auto chosen = channel::open_channel(pool, with, want, std::move(setup));
     if (!chosen) fail(chosen.error());
-    forwards.attach(chosen->opened.get());
+    forwards.attach([to = chosen->opened.get()] { to->room(channel::pauser::bytes); });
     const auto record = chosen->opened->record();
     std::optional<live_reader> reader;
     if (given.flag("subscriber")) {
