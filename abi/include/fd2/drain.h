@@ -94,8 +94,8 @@ FD2_DRAIN_HELPER int fd2_drain_is_busy(const fd2_instance* instance);
 
 /* Makes a channel, OPEN, over the two ends of `spec`, which is copied. RESOURCE without memory,
  * INVALID for a sink without its callbacks: then both ends are still the caller's. */
-static int32_t fd2_drain_open(fd2_instance* instance, const fd2_drain_spec* spec,
-                              const fd2_sink* sink, fd2_channel** out, fd2_error* error);
+FD2_DRAIN_HELPER int32_t fd2_drain_open(fd2_instance* instance, const fd2_drain_spec* spec,
+                                        const fd2_sink* sink, fd2_channel** out, fd2_error* error);
 
 /* The members of fd2_channel_ops, fd2_pollable and fd2_handover, as the contract describes them. */
 static int32_t fd2_drain_info(const fd2_channel* channel, fd2_info* out);

@@ -145,8 +145,8 @@ static int32_t fd2_drain_deinit(fd2_instance* instance) {
     return FD2_OK;
 }
 
-static int32_t fd2_drain_open(fd2_instance* instance, const fd2_drain_spec* spec,
-                              const fd2_sink* sink, fd2_channel** out, fd2_error* error) {
+FD2_DRAIN_HELPER int32_t fd2_drain_open(fd2_instance* instance, const fd2_drain_spec* spec,
+                                        const fd2_sink* sink, fd2_channel** out, fd2_error* error) {
     if (!instance || !out || !sink || sink->struct_size < offsetof(fd2_sink, reserve) ||
         !sink->on_bytes || !sink->on_end) {
         return fd2_fail(error, FD2_E_INVALID, 0, "open", "incomplete sink");
