@@ -43,7 +43,8 @@ TEST_CASE("an idle channel is not woken in a second") {
 }
 
 TEST_CASE("a line that comes alone is read at the first wake-up") {
-    // A read that was put off would cost a second wake-up, or a second read.
+    // A read that was put off would cost a second wake-up, or a second read, for each line; on a
+    // loaded machine a loop may be woken for nothing now and then.
     const auto v = each_variant();
     INFO(v);
     constexpr std::uint64_t lines = 50;
@@ -60,9 +61,12 @@ TEST_CASE("a line that comes alone is read at the first wake-up") {
     }
     settle(*channel);
     const auto after = channel->info();
-    CHECK(after.wakeups - before.wakeups == lines);
-    CHECK(after.reads - before.reads == lines);
-    CHECK(after.short_reads - before.short_reads == lines);
+    constexpr std::uint64_t most = lines + lines / 10;
+    CHECK(after.wakeups - before.wakeups >= lines);
+    CHECK(after.wakeups - before.wakeups <= most);
+    CHECK(after.reads - before.reads >= lines);
+    CHECK(after.reads - before.reads <= most);
+    CHECK(after.short_reads - before.short_reads <= most);
     CHECK(into.calls() == lines);
     channel->wind_up(FD2_FINISH_NOW, into);
 }
