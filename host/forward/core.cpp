@@ -333,7 +333,11 @@ bool core::flush_then(const stream_ptr& s, std::function<void()> done) {
 }
 
 void core::abandon(const stream_ptr& s) {
-    guard lock(mutex_);
+    const guard lock(mutex_);
+    give_up(s);
+}
+
+void core::give_up(const stream_ptr& s) {
     s->abandoned = true;
     if (options_.how != mode::off) drop_outstanding(*s);
     s->paused = false;
@@ -344,9 +348,10 @@ void core::abandon(const stream_ptr& s) {
 }
 
 void core::detach(const stream_ptr& s) {
-    abandon(s);
     guard lock(mutex_);
+    // Before its bytes are given up, which ends a flush: nobody is there to be told.
     std::erase(flushing_, s);
+    give_up(s);
     while (s->calling && !worker_.is_this_thread()) changed_.wait_until(lock, never);
 }
 

@@ -67,6 +67,7 @@ class core {
     std::size_t allowance(const piece& bytes) const noexcept;
     void give(guard& lock, const stream_ptr& s, bool last);
     verdict answer(const stream_ptr& s);
+    void give_up(const stream_ptr& s);
     void drop_outstanding(stream_state& s) noexcept;
     bool ended(const stream_state& s) const noexcept {
         return failed_ != 0 || closed_ || s.abandoned;
