@@ -247,16 +247,18 @@ int dispatch(int argc, char** argv, const process_start& start) {
     app.footer(main_footer);
     app.add_flag("--version", version, "Print the version");
     app.require_subcommand(0, 1);
+    const bool running = argc > 1 && std::string_view(argv[1]) == "run";
     add_run(app, given);
-    add_rest(app, given);
-    add_config(app, given);
+    if (!running) {  // a run is waited for, and knows of no other command
+        add_rest(app, given);
+        add_config(app, given);
+    }
     for (CLI::App* one : app.get_subcommands([](const CLI::App*) { return true; })) {
         if (one->get_footer() == main_footer) one->footer("");
     }
 
     std::vector<std::string> behind;
     std::vector<std::string> ours = split_command(argc, argv, behind);
-    const bool running = !ours.empty() && ours.front() == "run";
     std::reverse(ours.begin(), ours.end());
     try {
         app.parse(ours);
