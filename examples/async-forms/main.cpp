@@ -172,8 +172,8 @@ void multi_threaded(const fd2::host& host) {
 int main() {
     try {
         fd2::host_options options;
-        // The flag: without it children of the async transport inherit our stderr. What they say
-        // is only captured here.
+        // What the children say is only captured here, so the flag is said: it is on by default on
+        // Linux alone.
         options.set = {"features.ssh-socketpair-stderr=true", "forward.mode=off", "surface=never"};
         const fd2::host host(options);
         callback(host);

@@ -112,8 +112,8 @@ class fan {
   private:
     static fd2::host_options captured() {
         fd2::host_options out;
-        // The flag: without it children of the async transport inherit our stderr. The lines are
-        // shown by this program, so fd2 is neither to forward them nor to print them afterwards.
+        // The lines are shown by this program, so fd2 is neither to forward them nor to print them
+        // afterwards. On Linux the flag is on; where it is not, children inherit our stderr.
         out.set = {"features.ssh-socketpair-stderr=true", "forward.mode=off", "surface=never"};
         return out;
     }

@@ -102,9 +102,9 @@ constexpr std::int64_t GiB = 1024 * MiB;
 constexpr key_info table[] = {
     key<FD2_AT(features.ssh_socketpair_stderr)>(
         "features.ssh-socketpair-stderr", key_type::boolean,
-        "Whether the async transport carries stderr through a backend. While it is off, a child of "
-        "the async transport inherits fd2's own stderr and nothing is captured; the sync transport "
-        "is not affected."),
+        "Whether the async transport carries stderr through a backend; on by default on Linux. "
+        "While it is off, a child of the async transport inherits fd2's own stderr and nothing is "
+        "captured; the sync transport is not affected."),
     choice<FD2_AT(transport)>("transport", transport_names,
                               "The transport that `fd2 run` uses: sync or async."),
     key<FD2_AT(backends.sync)>(

@@ -9,7 +9,7 @@ FD2_PACKAGES_build="
     libyaml-cpp-dev libcli11-dev nlohmann-json3-dev"
 FD2_PACKAGES_test="
     catch2 python3 python3-yaml python3-jsonschema
-    bash borgbackup git iproute2 openssh-client openssh-server rsync tmux util-linux
+    bash ansible-core borgbackup git iproute2 openssh-client openssh-server rsync tmux util-linux
     groff man-db mandoc pkg-config"
 FD2_PACKAGES_demo="python3 openssh-client openssh-server rsync"
 FD2_PACKAGES_ci="clang clang-format libclang-rt-14-dev ccache git"

@@ -141,7 +141,9 @@ class PrivateSshd:
             self._logger = subprocess.Popen(["cat"], stdin=self._process.stderr, stdout=log)
 
     def _write_server_config(self):
-        set_env = "".join(f"SetEnv {pair}\n" for pair in self._environment)
+        # In one line: of several, sshd takes the first.
+        pairs = " ".join(f'"{pair}"' for pair in self._environment)
+        set_env = f"SetEnv {pairs}\n" if pairs else ""
         with open(self._path("sshd_config"), "w", encoding="utf-8") as out:
             out.write(f"""\
 Port {self.port}

@@ -1,0 +1,199 @@
+"""One conversation of a tool with a remote shell, recorded, and what must hold of it.
+
+A conversation runs with plain ssh, and with fd2 around it. In both a recorder stands before ssh and
+writes down, byte for byte, what ssh said on its stderr; a tool may call its remote shell more than
+once. What must hold exactly of each call:
+
+- captured = forwarded = what the recorder wrote down;
+- nothing is surfaced where all was forwarded, and the tail, once, where nothing was;
+
+and of the conversation:
+
+- what it was to bring about is there, and its exit status is that with plain ssh;
+- the lines are those of plain ssh, as a multiset, after `normalised`.
+
+With the flag off the async transport inherits: nothing is captured, and the rest holds all the same.
+"""
+
+import collections
+import json
+import os
+import re
+import subprocess
+import typing
+
+import harness
+
+# What differs between two runs of the same conversation: numbers (ports, process ids, sizes, rates,
+# times), the keys and cookies of a session, and names that mktemp made.
+NUMBER = re.compile(rb"\b(0x)?[0-9a-f]*[0-9][0-9a-f]*\b")
+
+# What a ControlMaster says of the client that leaves it comes before or after that client's end.
+MASTERS_OWN = re.compile(rb"mux-control|mux_|control_persist")
+
+HEADING = re.compile(rb"^ssh process (exited with status \d+|was killed by signal SIG[A-Z0-9]+):$")
+
+
+def normalised(text):
+    """The lines of `text` as a multiset, without what differs from run to run."""
+    return collections.Counter(NUMBER.sub(b"N", line) for line in text.splitlines()
+                               if not MASTERS_OWN.search(line))
+
+
+class Talk(typing.NamedTuple):
+    """What one run of a scenario does, made anew for each."""
+
+    argv: typing.Callable[[str], list]  # the tool's words, given the path of its remote shell
+    options: tuple = ()                 # ssh's
+    environment: dict = {}
+    done: typing.Callable[[], None] = lambda: None  # asserts what a success brought about
+    listens: bool = False               # takes the end of its shell's stderr for the shell's
+
+
+class Scenario(typing.NamedTuple):
+    make: typing.Callable[[], Talk]
+    status: int = 0
+    held: bool = False  # somebody else holds ssh's stderr when it exits
+    tools: tuple = ()   # without them the scenario is skipped
+
+
+class Carrier(typing.NamedTuple):
+    """What carries stderr: the transport, the flag, the backend. Plain ssh is None."""
+
+    transport: str
+    flag: str
+    backend: str
+
+    @property
+    def captures(self):
+        return self.transport == "sync" or self.flag == "on"
+
+
+class Call(typing.NamedTuple):
+    """One call of the remote shell, as it left its files."""
+
+    said: bytes   # by ssh, to the recorder
+    mark: int     # how much of it before ssh's end
+    shown: bytes  # to the tool's side
+    tail: bytes
+    stats: dict
+
+
+class Talked(typing.NamedTuple):
+    outcome: harness.Outcome
+    calls: list
+
+    def lines(self):
+        return sum((normalised(call.said[:call.mark]) for call in self.calls),
+                   collections.Counter())
+
+
+def content(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+class ParityCase(harness.SshCase):
+    def setUp(self):
+        super().setUp()
+        self.recorder = os.environ["FD2_PARITY_RECORDER"]
+        self.embedder = os.environ["FD2_E2E_EMBEDDER"]
+        self.talks = 0
+
+    def words_of(self, carrier, forward):
+        """The words that stand before the remote shell; `$at` is the call's directory."""
+        if carrier is None:
+            return []
+        keys = [f"features.ssh-socketpair-stderr={'true' if carrier.flag == 'on' else 'false'}",
+                f"backends.sync={carrier.backend}", f"backends.async={carrier.backend}",
+                "capture.tail=64MiB", f"forward.mode={forward}"]
+        if carrier.transport == "async":
+            return [self.embedder, "relay", "async", *keys, "--"]
+        settings = [word for key in keys for word in ("--set", key)]
+        return [self.fd2, "run", "--stats", "$at/run.stats.json", "--tail-out",
+                "$at/run.tail",
+                *settings, "--"]
+
+    def shell(self, talk, carrier, forward):
+        """A remote shell for one run: its path, and where it leaves a directory for each call."""
+        self.talks += 1
+        calls = self.path(f"talk{self.talks}")
+        os.mkdir(calls)
+        words = " ".join(f'"{word}"' for word in [
+            *self.words_of(carrier, forward), self.recorder, "$at/said", "--", *self.ssh,
+            *talk.options])
+        kept = "9>&2" if talk.listens else ""
+        return self.script(f"shell{self.talks}", f"""\
+call=1
+while ! mkdir {calls}/$call 2>/dev/null; do call=$((call + 1)); done
+at={calls}/$call
+echo $$ >$at/pid
+export FD2_EMBEDDER_REPORT=$at/run
+exec {words} "$@" {kept} 2>$at/shown
+"""), calls
+
+    def talk(self, talk, carrier, forward="raw"):
+        shell, directory = self.shell(talk, carrier, forward)
+        outcome = self.run_raw(talk.argv(shell), env={**self.env, **talk.environment})
+        calls = []
+        while os.path.isdir(at := os.path.join(directory, str(len(calls) + 1))):
+            # A tool that gives up does not wait for its remote shell.
+            harness.wait_gone(int(content(f"{at}/pid")))
+            said, shown, tail, stats = (content(f"{at}/{name}") for name in (
+                "said", "shown", "run.tail", "run.stats.json"))
+            calls.append(Call(said, int(content(f"{at}/said.mark") or b"-1"), shown, tail,
+                              json.loads(stats) if stats else None))
+        return Talked(outcome, calls)
+
+    # what must hold
+
+    def check_talk(self, carrier, plain, ours, held):
+        self.check_status(plain, ours)
+        self.assertTrue(ours.calls, "the remote shell was not called")
+        self.assertEqual(len(plain.calls), len(ours.calls), "calls of the remote shell")
+        for call in ours.calls:
+            self.check_call(carrier, call, held)
+        self.assertEqual(plain.lines(), ours.lines())
+
+    def check_status(self, plain, ours):
+        self.assertEqual(plain.outcome.raw, ours.outcome.raw,
+                         f"plain: {plain.outcome}\nours: {ours.outcome}")
+
+    def check_call(self, carrier, call, held):
+        self.assertGreaterEqual(call.mark, 0, "the recorder did not see the end")
+        if held:
+            # A holder may talk on after ssh's end: what was carried ends somewhere behind it.
+            self.assertGreaterEqual(len(call.shown), call.mark)
+            self.assertEqual(call.shown, call.said[:len(call.shown)])
+        else:
+            self.assertEqual(call.shown, call.said)
+        if not carrier.captures:
+            self.assertEqual(call.tail or b"", b"")
+            self.assertEqual(call.stats["backend"], "inherit")
+            return
+        self.assertEqual(call.tail, call.shown)
+        self.assertEqual(call.stats["backend"], carrier.backend)
+        self.assertEqual(call.stats["bytes"], len(call.shown))
+        self.assertEqual(call.stats["forwarded_bytes"], len(call.shown))
+        self.assertEqual(call.stats["end"], "writers-remain" if held else "eof")
+
+    def check_surfaced(self, carrier, plain, ours):
+        """Nothing was forwarded: the record is shown once, under a heading, if the shell failed."""
+        self.check_status(plain, ours)
+        for call in ours.calls:
+            if not carrier.captures:
+                self.assertEqual(call.shown, call.said)
+            elif not call.said:
+                self.assertEqual(call.shown, b"")
+            else:
+                heading, _, rest = call.shown.partition(b"\n")
+                self.assertRegex(heading, HEADING)
+                self.assertEqual(rest, call.said + (b"" if call.said.endswith(b"\n") else b"\n"))
+
+    def close_master(self, path):
+        subprocess.run([*self.ssh, "-o", f"ControlPath={path}", "-O", "exit", self.host],
+                       env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, check=False)
