@@ -283,8 +283,9 @@ class Doctor(harness.Case):
             said = self.examine(preexec_fn=lambda: resource.setrlimit(
                 resource.RLIMIT_NOFILE, (limit, limit)))
             self.assertSays(said, "warning", "open files", str(limit), "hard limit")
-            if said["summary"]["would_use"] != "inherit":
-                self.assertSays(said, "ok", "a run", "captured")
+            runs = [one for one in said["checks"] if one["subject"] == "a run"]
+            if said["summary"]["would_use"] != "inherit" and runs[-1]["level"] != "ok":
+                self.assertIn("EMFILE", runs[-1]["seen"])  # and not that the shell was short of it
             for one in said["checks"]:
                 if "EMFILE" in one["seen"] and one["level"] != "ok":
                     levels.add(one["level"])
@@ -406,6 +407,18 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode)
                       f'"$0/null" && {link} && mount --rbind "$0" /dev && exec "$@"')
             said = self.examine(prefix=[*prefix, "sh", "-c", script, self.path("dev")])
             self.assertSays(said, "warning", "/dev/stderr", words, "ln -sfn /proc/self/fd/2")
+
+    def test_a_machine_without_dev_null(self):
+        prefix = self.namespace("-rm")
+        said = self.examine(prefix=[*prefix, "sh", "-c", 'mount -t tmpfs none /dev && exec "$@"',
+                                    "sh"], status=1)
+        self.assertSays(said, "problem", "a run", "/dev/null", "needs it")
+
+    def test_a_machine_without_a_shell(self):
+        prefix = self.namespace("-rm")
+        script = 'mount --bind /dev/null /bin/sh && exec "$@"'
+        said = self.examine(prefix=[*prefix, "sh", "-c", script, "sh"], status=0)
+        self.assertSays(said, "note", "a run", "takes socketpair", "/bin/sh")
 
     def test_a_machine_without_proc(self):
         prefix = self.namespace("-rm")

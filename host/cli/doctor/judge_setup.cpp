@@ -98,6 +98,7 @@ std::string way_out(const failure& why) {
     if (why.message.starts_with("does not meet")) {
         return "take it out of `require`, or list a backend that has it (fd2 plugins tells)";
     }
+    if (why.operation_size != 0) return "see what is wrong with what is named: fd2 run needs it";
     return "build or copy the plugin again; see docs/troubleshooting.md";
 }
 
@@ -282,6 +283,10 @@ void judge_trial(const trial& seen, const std::vector<std::string>& list, report
                 "captures nothing, the command inherits our stderr: " + seen.why,
                 chosen ? "set features.ssh-socketpair-stderr: true, or transport: sync"
                        : "make one of the list usable: " + joined(list));
+    } else if (seen.no_shell) {
+        out.add(level::note, subject,
+                "takes " + seen.backend + "; no command was run: " + seen.command->message,
+                "mend /bin/sh, if commands are to use it");
     } else if (seen.command) {
         add_failure(level::problem, subject,
                     "with " + seen.backend + " a command could not be run: ", *seen.command, out);

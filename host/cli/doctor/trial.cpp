@@ -12,9 +12,10 @@ namespace fd2::cli::doctor {
 
 namespace {
 
-constexpr std::string_view line = "fd2\n";
-// `echo fd2 >&2` would want a descriptor from 10 on, which a low limit does not give.
-constexpr const char* command[] = {"/bin/sh", "-c", "exec >&2; echo fd2"};
+// The shell's own trace: a redirection would want a descriptor from 10 on, which a low limit does
+// not give. Without an environment nobody has chosen another prompt for it.
+constexpr const char* command[] = {"/bin/sh", "-xc", ":"};
+constexpr std::string_view line = "+ :\n";
 
 constexpr std::size_t of_a_line = 80;
 constexpr std::size_t of_a_block = 64 * 1024;
@@ -55,10 +56,13 @@ void run_command(trial& out, std::unique_ptr<channel::channel>& carried,
     }
     process::spawn_spec spec;
     spec.argv.assign(std::begin(command), std::end(command));
+    spec.environment.emplace();
     spec.standard_input = spec.standard_output = null->get();
     spec.standard_error = child_end->get();
-    auto child = process::spawn(spec);
+    process::spawn_refusal refusal = process::spawn_refusal::own_failure;
+    auto child = process::spawn(spec, &refusal);
     if (!child) {
+        out.no_shell = refusal != process::spawn_refusal::own_failure;
         out.command = std::move(child).error();
         return;
     }

@@ -16,6 +16,7 @@ struct trial {
     std::string why;      ///< where that is no backend
     channel::fallback_trail trail;
     std::optional<failure> command;  ///< why the command could not be started or waited for
+    bool no_shell = false;           ///< `command` is that /bin/sh cannot be executed
     bool started = false;
     std::string ended;              ///< how, where it was not with status 0
     bool whole = false;             ///< the capture has what it wrote

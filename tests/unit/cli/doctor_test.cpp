@@ -119,6 +119,8 @@ TEST_CASE("a failure of a backend leads to what mends it") {
     CHECK(of(errc::denied, EPERM, "plugin refused: /x").find("--plugin-path") != std::string::npos);
     CHECK(of(errc::config, 0, "x").find("--origin") != std::string::npos);
     CHECK(of(errc::unsupported, ENOENT, "no x.so in /y").find("install") != std::string::npos);
+    CHECK(way_out(fd2::system_failure("open", "/dev/null", ENOENT)).find("needs it") !=
+          std::string::npos);
     CHECK(of(errc::internal, 0, "x").find("again") != std::string::npos);
 }
 
