@@ -1,12 +1,16 @@
 // States: what each call does in each of them, and how a channel comes and goes.
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
 #include <future>
+#include <string>
 
+#include "base/plain_text.hpp"
 #include "driver.hpp"
 #include "world.hpp"
 
@@ -292,6 +296,62 @@ TEST_CASE("a backend describes itself completely and truthfully") {
         CHECK(info.capacity_small_writes > 0);
         CHECK(info.reads == 0);
         CHECK(info.flags == 0);
+    }
+}
+
+namespace {
+/// The same text, if it is UTF-8 and one line of no control characters.
+std::string shown(const char* text) {
+    std::string out;
+    fd2::append_plain(out, text);
+    return out;
+}
+}  // namespace
+
+TEST_CASE("what a backend says of itself is plain text") {
+    for (const auto& each : backends()) {
+        const fd2_backend& table = each->table();
+        for (const char* text : {table.id, table.version, table.vendor, table.description}) {
+            CHECK(shown(text) == text);
+        }
+        const auto* at = reinterpret_cast<const char*>(table.options);
+        for (std::uint32_t i = 0; i < table.option_count; ++i, at += table.option_stride) {
+            const auto& option = *reinterpret_cast<const fd2_option_spec*>(at);
+            CHECK(shown(option.name) == option.name);
+            CHECK(shown(option.help) == option.help);
+        }
+    }
+}
+
+TEST_CASE("loading starts no thread, opens no descriptor and gives the same answer each time") {
+    for (const auto& each : backends()) {
+        INFO(each->id());
+        Dl_info loaded{};
+        REQUIRE(::dladdr(&each->table(), &loaded) != 0);
+        // A copy: a file that is mapped already would not be loaded again.
+        const auto copy = std::filesystem::temp_directory_path() /
+                          ("fd2-suite-" + std::to_string(::getpid()) + ".so");
+        std::filesystem::copy_file(loaded.dli_fname, copy);
+        const auto open_before = descriptors();
+        const auto running_before = tasks().size();
+
+        void* const library = ::dlopen(copy.c_str(), RTLD_NOW | RTLD_LOCAL);
+        std::filesystem::remove(copy);
+        REQUIRE(library != nullptr);
+        const auto entry =
+            reinterpret_cast<fd2_backend_entry_fn>(::dlsym(library, FD2_BACKEND_ENTRY));
+        REQUIRE(entry != nullptr);
+        const fd2_backend* first = nullptr;
+        const fd2_backend* second = nullptr;
+        REQUIRE(entry(&first) == FD2_OK);
+        REQUIRE(entry(&second) == FD2_OK);
+        CHECK(first == second);
+        CHECK(first != &each->table());
+        for (const char* id : {FD2_EXT_POLLABLE, FD2_EXT_HANDOVER}) {
+            CHECK(first->get_extension(id) == first->get_extension(id));
+        }
+        CHECK(descriptors() == open_before);
+        CHECK(tasks().size() == running_before);
     }
 }
 
