@@ -90,7 +90,7 @@ std::vector<std::string> wrong_options(const settings::settings& with) {
     return out;
 }
 
-std::optional<settings::loaded> load_settings(const common_options& given, bool print_warnings) {
+result<settings::loaded> read_settings(const common_options& given) {
     settings::inputs from;
     from.environment = environ;
     from.config = given.config;
@@ -108,19 +108,27 @@ std::optional<settings::loaded> load_settings(const common_options& given, bool 
     for (const auto& pair : given.set) {
         const std::size_t equals = pair.find('=');
         if (equals == pair.npos) {
-            complain("--set " + pair +
-                     ": write --set KEY=VALUE, for instance --set "
-                     "capture.tail=1MiB (fd2 config show lists the keys)");
-            return std::nullopt;
+            return failure{errc::config, 0,
+                           "--set " + pair +
+                               ": write --set KEY=VALUE, for instance --set "
+                               "capture.tail=1MiB (fd2 config show lists the keys)"};
         }
         from.options.push_back({pair.substr(0, equals), pair.substr(equals + 1), "--set"});
     }
-    auto loaded = settings::load(from);
-    for (const auto& one : loaded.diagnostics) {
+    return settings::load(from);
+}
+
+std::optional<settings::loaded> load_settings(const common_options& given, bool print_warnings) {
+    auto loaded = read_settings(given);
+    if (!loaded) {
+        complain(loaded.error().message);
+        return std::nullopt;
+    }
+    for (const auto& one : loaded->diagnostics) {
         if (one.level == severity::error || print_warnings) complain(one.text());
     }
-    if (!loaded.ok()) return std::nullopt;
-    return loaded;
+    if (!loaded->ok()) return std::nullopt;
+    return std::move(*loaded);
 }
 
 }  // namespace fd2::cli

@@ -22,6 +22,9 @@ struct common_options {
     std::vector<settings::option_value> shorthand;  ///< what other options stand for
 };
 
+/// The configuration, its mistakes included; nothing is printed. Fails for a --set that is none.
+result<settings::loaded> read_settings(const common_options& given);
+
 /// The configuration in force. Errors are printed on stderr; null after one. Warnings are printed
 /// only if `print_warnings`: under `fd2 run` stderr is the command's, and they go to the log.
 std::optional<settings::loaded> load_settings(const common_options& given, bool print_warnings);

@@ -15,8 +15,6 @@
 
 namespace fd2::cli {
 
-namespace {
-
 bool is_ourselves(const std::string& path) {
     struct stat self {};
     struct stat other {};
@@ -29,8 +27,6 @@ bool is_executable(const std::string& path) {
     return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
            ::access(path.c_str(), X_OK) == 0;
 }
-
-}  // namespace
 
 int link(const std::string& directory, const std::vector<std::string>& names) {
     std::error_code ignored;

@@ -6,6 +6,7 @@
 
 #include "cli/completion.hpp"
 #include "cli/config.hpp"
+#include "cli/doctor.hpp"
 #include "cli/link.hpp"
 #include "cli/plugins.hpp"
 #include "cli/run.hpp"
@@ -25,7 +26,7 @@ constexpr const char* main_footer =
   GIT_SSH_COMMAND='fd2 run -- ssh' git fetch
   fd2 link ~/fd2-bin && GIT_SSH=~/fd2-bin/ssh git fetch
                                               for tools that take one word only
-  fd2 plugins                                 which backends work here
+  fd2 doctor                                  what works here, and what to do about the rest
   fd2 config show --origin                    which settings are in force, and why
 
 Documentation: fd2(1), fd2-run(1), fd2.yaml(5))";
@@ -41,6 +42,18 @@ Examples:
   fd2 run --explain -- ssh -v -o ControlMaster=auto -o ControlPersist=60 host true
   fd2 run --forward lines --set forward.prefix='web1: ' -- ssh web1 deploy
   fd2 run --backend pipe --set options.pipe.capacity=1MiB -- ssh host backup)";
+
+constexpr const char* doctor_footer =
+    R"(Each line begins with ok, note, warning or problem; what to do stands below it. With
+problem, a run fails or captures nothing. A command is run, ssh and rsync are asked for their
+version; nothing is changed.
+Exit status: 0 nothing is broken (notes and warnings allowed), 1 there is a problem.
+
+Examples:
+  fd2 doctor
+  fd2 doctor --set transport=async            with other settings than those in force
+  fd2 doctor --plugin-path ./backends
+  fd2 doctor --json | jq -r '.checks[] | select(.level != "ok") | .advice')";
 
 /// The library's help, with a usage line that knows of the command.
 class run_help final : public CLI::Formatter {
@@ -122,6 +135,11 @@ void add_rest(CLI::App& app, parsed& to) {
     CLI::App* plugins = app.add_subcommand("plugins", "List the backends and try each of them");
     plugins->add_flag("--json", to.json, "As JSON");
     add_common(*plugins, to.common);
+    CLI::App* doctor =
+        app.add_subcommand("doctor", "Tell what works here, and what to do about the rest");
+    doctor->footer(doctor_footer);
+    doctor->add_flag("--json", to.json, "As JSON");
+    add_common(*doctor, to.common);
     app.add_subcommand("version", "Print the version")->add_flag("--json", to.json, "As JSON");
     app.add_subcommand("completion", "Print a completion script")
         ->add_option("shell", to.shell, "bash, zsh or fish")
@@ -229,16 +247,18 @@ int dispatch(int argc, char** argv, const process_start& start) {
     app.footer(main_footer);
     app.add_flag("--version", version, "Print the version");
     app.require_subcommand(0, 1);
+    const bool running = argc > 1 && std::string_view(argv[1]) == "run";
     add_run(app, given);
-    add_rest(app, given);
-    add_config(app, given);
+    if (!running) {  // a run is waited for, and knows of no other command
+        add_rest(app, given);
+        add_config(app, given);
+    }
     for (CLI::App* one : app.get_subcommands([](const CLI::App*) { return true; })) {
-        if (one->get_name() != "run") one->footer("");
+        if (one->get_footer() == main_footer) one->footer("");
     }
 
     std::vector<std::string> behind;
     std::vector<std::string> ours = split_command(argc, argv, behind);
-    const bool running = !ours.empty() && ours.front() == "run";
     std::reverse(ours.begin(), ours.end());
     try {
         app.parse(ours);
@@ -254,6 +274,9 @@ int dispatch(int argc, char** argv, const process_start& start) {
                     given.names.empty() ? std::vector<std::string>{"ssh"} : given.names);
     }
     if (app.got_subcommand("plugins")) return plugins(given.common, given.json, std::cout);
+    if (app.got_subcommand("doctor")) {
+        return doctor::examine(given.common, start.closed, given.json, std::cout);
+    }
     if (app.got_subcommand("config")) return run_config(*app.get_subcommand("config"), given);
     if (app.got_subcommand("completion")) return completion(given.shell, app, std::cout);
     if (app.got_subcommand("help") && !given.topic.empty()) {

@@ -8,6 +8,7 @@
 #include <cctype>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <set>
 
 #include "loader/posix/elf.hpp"
@@ -192,20 +193,45 @@ result<std::shared_ptr<const plugin>> loader::load(std::string_view name, trust 
     return std::shared_ptr<const plugin>(std::move(loaded));
 }
 
-std::vector<found> loader::discover() const {
-    std::vector<found> all;
+std::vector<contents> loader::look() const {
+    std::vector<contents> all;
     std::set<std::string> seen;
     for (const auto& where : directories_) {
+        contents& here = all.emplace_back();
+        here.where = where;
         const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(where.path.c_str()),
                                                           &::closedir);
-        while (const dirent* entry = listing ? ::readdir(listing.get()) : nullptr) {
-            std::string_view name = entry->d_name;
-            if (!name.ends_with(suffix)) continue;
-            name.remove_suffix(suffix.size());
-            std::string id(name);
-            if (!is_id(id.c_str()) || !seen.insert(id).second) continue;
-            all.push_back({id, where.path + "/" + entry->d_name, where.word});
+        if (!listing) {
+            here.error = errno;
+            continue;
         }
+        if (where.word == trust::verified) {
+            if (auto good = check_directory(where.path, party_); !good) here.refused = good.error();
+        }
+        while (const dirent* entry = ::readdir(listing.get())) {
+            const std::string file = where.path + "/" + entry->d_name;
+            const std::string_view name = entry->d_name;
+            if (name == "." || name == "..") continue;
+            const std::string id(
+                name.substr(0, name.size() - std::min(name.size(), suffix.size())));
+            if (!name.ends_with(suffix) || !is_id(id.c_str())) {
+                here.foreign.push_back(file);
+            } else if (!seen.insert(id).second) {
+                here.hidden.push_back(file);
+            } else {
+                here.plugins.push_back({id, file, where.word});
+            }
+        }
+        std::sort(here.hidden.begin(), here.hidden.end());
+        std::sort(here.foreign.begin(), here.foreign.end());
+    }
+    return all;
+}
+
+std::vector<found> loader::discover() const {
+    std::vector<found> all;
+    for (auto& here : look()) {
+        std::move(here.plugins.begin(), here.plugins.end(), std::back_inserter(all));
     }
     std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
     return all;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,16 @@ struct found {
     std::string id;    ///< the file's name without ".so"
     std::string file;  ///< absolute
     trust word = trust::verified;
+};
+
+/// What one directory of the search path holds. Runs nothing.
+struct contents {
+    directory where;
+    int error = 0;                     ///< errno of reading it
+    std::optional<failure> refused;    ///< no plugin below it is loaded: others may write there
+    std::vector<found> plugins;        ///< those that stand for their name
+    std::vector<std::string> hidden;   ///< files of backends that an earlier directory has
+    std::vector<std::string> foreign;  ///< files whose name is no backend's
 };
 
 /// One loaded copy of a plugin (a generation). It stays mapped for the life of the process: code
@@ -60,6 +71,9 @@ class loader {
 
     /// What could be loaded, first of a name wins, by id. Runs nothing.
     std::vector<found> discover() const;
+
+    /// Directory by directory, in the order of the search.
+    std::vector<contents> look() const;
 
     const std::vector<directory>& directories() const noexcept { return directories_; }
 

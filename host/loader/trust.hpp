@@ -34,6 +34,9 @@ inline trusted_party party_of_executable() noexcept {
 /// mends it.
 result<unique_fd> open_plugin(const std::string& path, trust word, const trusted_party& party);
 
+/// What `open_plugin` asks of the directories above a file, for a file in `path`.
+status check_directory(const std::string& path, const trusted_party& party);
+
 /// True when the process was started with raised privileges: the caller's word counts nothing then.
 bool has_raised_privileges() noexcept;
 

@@ -79,7 +79,7 @@ def look_at(check, what, data):
 
 def main():
     problems, count = [], 0
-    stats, plugins = validator("fd2.stats"), validator("fd2.plugins")
+    stats, plugins, doctor = map(validator, ("fd2.stats", "fd2.plugins", "fd2.doctor"))
     with documents.Scratch() as scratch:
         for what, command in RUNS.items():
             scratch.run(f"rm -f out; {command}")
@@ -94,9 +94,13 @@ def main():
             _, printed = scratch.run("fd2 plugins --json" + arguments)
             problems += look_at(plugins, "plugins" + arguments, json.loads(printed))
             count += 1
+        for arguments in ("", " --plugin-path bad", " --set capture.x=1", " --set backends=bad"):
+            _, printed = scratch.run("fd2 doctor --json" + arguments)
+            problems += look_at(doctor, "doctor" + arguments, json.loads(printed))
+            count += 1
     for line, block in documents.blocks(documents.read("docs/stats.md"), "json"):
         data = json.loads(block)
-        check = plugins if data.get("schema") == "fd2.plugins/1" else stats
+        check = {"fd2.plugins/1": plugins, "fd2.doctor/1": doctor}.get(data.get("schema"), stats)
         problems += errors(check, f"docs/stats.md:{line}", data)
         count += 1
     return documents.verdict(problems, f"{count} documents looked at")

@@ -1,5 +1,6 @@
 // without CALL COMMAND [ARG...]: runs COMMAND where the system call fails with EPERM, as under a
-// container's filter. CALL: socketpair, pipe, tcp, eventfd, netlink. 77 where that cannot be had.
+// container's filter. CALL: socketpair, pipe, tcp, eventfd, netlink, pidfd. 77 where that cannot be
+// had.
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,7 +17,7 @@ int main(int argc, char** argv) {
     } calls[] = {
         {"socketpair", SYS_socketpair, -1},  {"pipe", SYS_pipe2, -1},
         {"tcp", SYS_socket, AF_INET},        {"eventfd", SYS_eventfd2, -1},
-        {"netlink", SYS_socket, AF_NETLINK},
+        {"netlink", SYS_socket, AF_NETLINK}, {"pidfd", SYS_pidfd_open, -1},
     };
     for (const auto& each : calls) {
         if (std::strcmp(argv[1], each.name) != 0) continue;

@@ -72,6 +72,14 @@ bool has_raised_privileges() noexcept {
     return ::getauxval(AT_SECURE) != 0;
 }
 
+status check_directory(const std::string& path, const trusted_party& party) {
+    const std::unique_ptr<char, decltype(&::free)> resolved(::realpath(path.c_str(), nullptr),
+                                                            &::free);
+    if (!resolved) return system_failure("realpath", path, errno);
+    const std::string directory = resolved.get();
+    return check_directories(directory == "/" ? directory : directory + "/", party);
+}
+
 result<unique_fd> open_plugin(const std::string& path, trust word, const trusted_party& party) {
     std::string opened = path;
     if (word == trust::verified) {

@@ -259,3 +259,29 @@ TEST_CASE("the first directory of a name wins, in discovery as in loading") {
     CHECK(std::string((*newer)->backend->version) == "2.0.0");
     CHECK(other_way.discover()[1].file == two.path + "/good.so");
 }
+
+TEST_CASE("a look at the directories tells what is passed over, and what would be refused") {
+    const scratch here;
+    const directory one{here.directory("one"), trust::verified};
+    const directory open{here.directory("open", 0777), trust::verified};
+    const directory callers{open.path, trust::callers};
+    const directory none{here.path() + "/none", trust::verified};
+    here.plugin("good", "one/good.so");
+    here.plugin("good", "open/good.so");
+    here.text("open/README", "");
+    here.text("open/Upper.so", "");
+
+    const auto all = loader({one, open, none}, {}).look();
+    REQUIRE(all.size() == 3);
+    REQUIRE(all[0].plugins.size() == 1);
+    CHECK(all[0].plugins[0].file == one.path + "/good.so");
+    CHECK(!all[0].refused);
+    CHECK(all[1].plugins.empty());
+    CHECK(all[1].hidden == std::vector{open.path + "/good.so"});
+    CHECK(all[1].foreign == std::vector{open.path + "/README", open.path + "/Upper.so"});
+    REQUIRE(all[1].refused);
+    CHECK(all[1].refused->code == errc::denied);
+    CHECK(contains(all[1].refused->message, "run: chmod go-w " + open.path));
+    CHECK(all[2].error == ENOENT);
+    CHECK(!loader({callers}, {}).look()[0].refused);
+}
