@@ -79,9 +79,10 @@ class Site:
         self.shown = set()  # files and directories that pages link to
         read = {page for _, some in READERS for page in some}
         more = [page for page in self.pages if page not in read]
-        self.readers = [(who, [p for p in some if p in self.pages]) for who, some in READERS]
-        if more:
-            self.readers.append(("More", more))
+        gone = read.difference(self.pages)
+        if gone:
+            raise SystemExit(f"READERS in {__file__} names pages that are not there: {gone}")
+        self.readers = [*READERS, ("More", more)] if more else READERS
 
     def write(self, path, body):
         output = output_of(path)

@@ -35,6 +35,7 @@ def by_hand(why):
 BENCH = by_hand("takes minutes, and says nothing on a busy machine")
 MORE_STAGES = by_hand("is what runs the tests; its parts are CTest's business")
 SYSTEM = by_hand("writes to /etc; that the file is read is shown by tests/unit/settings")
+RELEASE = by_hand("takes minutes; .ci/run builds the preset dev, and tests/package installs it")
 PACKAGE = "tests/package/test_package.py"
 
 ELSEWHERE = {
@@ -51,8 +52,8 @@ ELSEWHERE = {
     "scripts/bench": BENCH,
     "scripts/bench --quick": BENCH,
     "scripts/bench --only capacity": BENCH,
-    "cmake --preset release -DCMAKE_INSTALL_PREFIX=/opt/fd2": stage("scripts/demo"),
-    "cmake --build --preset release": stage("scripts/demo"),
+    "cmake --preset release -DCMAKE_INSTALL_PREFIX=/opt/fd2": RELEASE,
+    "cmake --build --preset release": RELEASE,
     "cmake --install build/release":
         test(PACKAGE, "test_the_moved_command_uses_the_backends_of_its_tree"),
     "c++ -std=c++20 program.cpp $(pkg-config --cflags --libs fd2) -o program":
