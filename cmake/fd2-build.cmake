@@ -23,10 +23,12 @@ endif()
 
 find_program(FD2_CCACHE ccache)
 if(FD2_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-    set(CMAKE_C_COMPILER_LAUNCHER "${FD2_CCACHE}")
-    # Without this it does not keep what was compiled with a precompiled header.
+    # NOHASHDIR: the tree that the packages are tested from shares its objects with the one around it.
+    # Without the sloppiness it does not keep what was compiled with a precompiled header.
+    set(CMAKE_C_COMPILER_LAUNCHER env CCACHE_NOHASHDIR=1 "${FD2_CCACHE}")
     set(CMAKE_CXX_COMPILER_LAUNCHER
-        env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+        env CCACHE_NOHASHDIR=1
+        CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
         "${FD2_CCACHE}")
 endif()
 

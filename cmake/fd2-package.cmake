@@ -12,8 +12,8 @@ install(FILES
     "${CMAKE_CURRENT_BINARY_DIR}/fd2-config.cmake"
     "${CMAKE_CURRENT_BINARY_DIR}/fd2-config-version.cmake"
     cmake/fd2-backend.cmake cmake/fd2-backend.map
-    DESTINATION "${directory}")
-install(EXPORT fd2-targets NAMESPACE fd2:: DESTINATION "${directory}")
+    DESTINATION "${directory}" COMPONENT development)
+install(EXPORT fd2-targets NAMESPACE fd2:: DESTINATION "${directory}" COMPONENT development)
 
 # A directory below the prefix is said from where fd2.pc lies, another one as it is.
 set(base "${CMAKE_INSTALL_PREFIX}")
@@ -35,4 +35,4 @@ foreach(name IN ITEMS LIBDIR INCLUDEDIR)
 endforeach()
 configure_file(cmake/fd2.pc.in fd2.pc @ONLY)
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/fd2.pc"
-    DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+    DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT development)

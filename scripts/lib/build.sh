@@ -35,3 +35,13 @@ fd2_prepare_build_directory() {
     mkdir -p "$root/build"
     trap fd2_give_back EXIT
 }
+
+# When the sources were last changed, in seconds since 1970: of the commit, or in an unpacked archive
+# (which has the commit's time on all its files) of a file.
+fd2_source_time() {
+    if [ -e "$root/.git" ]; then
+        git -c safe.directory="$root" -C "$root" log -1 --format=%ct
+    else
+        stat -c %Y "$root/CHANGELOG.md"
+    fi
+}

@@ -36,7 +36,7 @@ BENCH = by_hand("takes minutes, and says nothing on a busy machine")
 MORE_STAGES = by_hand("is what runs the tests; its parts are CTest's business")
 SYSTEM = by_hand("writes to /etc; that the file is read is shown by tests/unit/settings")
 RELEASE = by_hand("takes minutes; .ci/run builds the preset dev, and tests/package installs it")
-PACKAGE = "tests/package/test_package.py"
+PACKAGE, DEBIAN = "tests/package/test_package.py", "tests/package/test_debian.py"
 
 ELSEWHERE = {
     "scripts/demo": stage("scripts/demo"),
@@ -48,6 +48,9 @@ ELSEWHERE = {
     "cmake --preset dev && cmake --build build/dev && ctest --preset dev":
         stage("scripts/test (gcc)"),
     "scripts/docs": test("tests/docs/build_test.py", "main"),
+    "scripts/package": by_hand("takes minutes; tests/package/debian.py makes the same packages"),
+    "apt install ./build/debian/fd2_*.deb":
+        test(DEBIAN, "test_fd2_carries_rsync_over_ssh_and_goes_without_a_trace"),
     "sudo install -D -m 644 fd2.yaml /etc/fd2/fd2.yaml": SYSTEM,
     "scripts/bench": BENCH,
     "scripts/bench --quick": BENCH,

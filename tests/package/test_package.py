@@ -4,21 +4,15 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
-sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
-
-import harness  # noqa: E402
-import headers  # noqa: E402
-import installed  # noqa: E402
+from common import BACKENDS, FAKE_SHELL, HERE, ROOT, Case, harness
+import headers
+import installed
 
 EXPORTS = os.path.join(HERE, "exports.txt")
 
 
-class Package(harness.Case):
+class Package(Case):
     def setUp(self):
         super().setUp()
         self.prefix = installed.prefix()
@@ -26,12 +20,6 @@ class Package(harness.Case):
         for directory, _, files in os.walk(self.prefix):
             if "libfd2.so" in files:
                 self.library = directory
-
-    def say(self, *argv, code=0, **environment):
-        """Runs it; what it printed on both. Fails unless it ends with `code`."""
-        outcome = self.run_raw(argv, env={**self.env, **environment}, stderr=subprocess.STDOUT)
-        self.assertStatus(outcome, code)
-        return outcome.out.decode()
 
     def compiler(self, language):
         return os.environ[language]
@@ -52,8 +40,7 @@ class Package(harness.Case):
         return build
 
     def fake_shell(self):
-        """In place of ssh: the host is told, the command runs here."""
-        return self.script("rsh", 'export THERE="$1"; shift; exec sh -c "$*"\n')
+        return self.write("rsh", FAKE_SHELL, 0o755)
 
     # what is in the tree
 
@@ -68,7 +55,7 @@ class Package(harness.Case):
         command = os.path.join(self.prefix, "bin", "fd2")
         rows = json.loads(self.say(command, "plugins", "--json"))["plugins"]
         here = {row["backend"]: row["file"] for row in rows if row["usable"]}
-        for backend in ("pipe", "socketpair", "tcpshim", "tokio-like-async"):
+        for backend in BACKENDS:
             self.assertEqual(here.get(backend),
                              os.path.join(self.library, "fd2", "backends", backend + ".so"))
 
