@@ -10,12 +10,13 @@ FD2_PACKAGES_build="
 FD2_PACKAGES_test="
     catch2 python3 python3-yaml python3-jsonschema
     bash ansible-core borgbackup git iproute2 openssh-client openssh-server rsync tmux util-linux
-    groff man-db mandoc pkg-config
+    groff man-db mandoc pkg-config python3-markdown
     debootstrap dpkg-dev file"
 FD2_PACKAGES_demo="python3 openssh-client openssh-server rsync"
 FD2_PACKAGES_package="dpkg-dev file lintian"
 FD2_PACKAGES_root="debootstrap python3"
 FD2_PACKAGES_ci="clang clang-format libclang-rt-14-dev ccache git"
+FD2_PACKAGES_docs="python3 python3-markdown mandoc"
 FD2_PACKAGES_bench="libuv1-dev libbenchmark-dev pkg-config python3 rsync"
 
 # fd2_missing_packages GROUP...: the packages of these groups that are not installed.

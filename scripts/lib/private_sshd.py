@@ -33,6 +33,13 @@ def _free_port():
         return probe.getsockname()[1]
 
 
+def _sftp_server():
+    for path in ("/usr/lib/openssh/sftp-server", "/usr/libexec/sftp-server"):
+        if os.access(path, os.X_OK):
+            return path
+    raise Unavailable("sftp-server is not installed")
+
+
 def _account_is_locked(name):
     """Whether sshd without PAM would refuse the account. Only root can see that, and need to."""
     if os.geteuid() != 0:
@@ -51,15 +58,21 @@ class PrivateSshd:
     `config` is the path for `ssh -F`; the only host it knows is `host`.
     """
 
-    host = "loopback"
+    def __init__(self, directory, environment=(), home=None, host="loopback"):
+        """`environment`: NAME=VALUE strings that remote commands see (sshd's SetEnv).
 
-    def __init__(self, directory, environment=()):
-        """`environment`: NAME=VALUE strings that remote commands see (sshd's SetEnv)."""
+        `home`: where remote commands start, sftp too, in place of the account's own home; HOME says
+        the same. For non-interactive commands only.
+        """
+        self.host = host
         self.directory = os.path.abspath(directory)
         self.config = os.path.join(self.directory, "ssh_config")
         self.log = os.path.join(self.directory, "sshd.log")
         self.port = None
         self._environment = list(environment)
+        self._home = None if home is None else os.path.abspath(home)
+        if self._home is not None:
+            self._environment.append(f"HOME={self._home}")
         self._process = None
         self._logger = None
 
@@ -143,7 +156,12 @@ class PrivateSshd:
     def _write_server_config(self):
         # In one line: of several, sshd takes the first.
         pairs = " ".join(f'"{pair}"' for pair in self._environment)
-        set_env = f"SetEnv {pairs}\n" if pairs else ""
+        more = f"SetEnv {pairs}\n" if pairs else ""
+        sftp = "internal-sftp"
+        if self._home is not None:
+            # Started by the forced command too, so that it has the same home.
+            sftp = _sftp_server()
+            more += f"ForceCommand cd '{self._home}' && exec /bin/sh -c \"$SSH_ORIGINAL_COMMAND\"\n"
         with open(self._path("sshd_config"), "w", encoding="utf-8") as out:
             out.write(f"""\
 Port {self.port}
@@ -163,8 +181,8 @@ PrintMotd no
 PrintLastLog no
 X11Forwarding no
 MaxStartups 100
-Subsystem sftp internal-sftp
-{set_env}""")
+Subsystem sftp {sftp}
+{more}""")
 
     def _write_client_config(self):
         with open(self._path("host_key.pub"), encoding="utf-8") as key:

@@ -1,13 +1,16 @@
-"""What the tests of the documents share: the pages, their fenced blocks, a place to run commands."""
+"""What the tests of the documents share: pages, their fenced blocks, a place to run commands."""
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts", "lib"))
+
+from pages import ROOT, fences, man_pages, pages, read, without_fences  # noqa: E402, F401
+
 SKIPPED = 77
 LIMIT = 60  # seconds that one command may take: only hangs take so long
 
@@ -33,25 +36,9 @@ def fd2():
     return os.path.abspath(command)
 
 
-def pages(suffix=".md"):
-    """The project's own pages, relative to its root; nothing that was built or is hidden."""
-    found = []
-    for directory, below, files in os.walk(ROOT):
-        below[:] = sorted(d for d in below if not d.startswith((".", "build")))
-        found += [os.path.relpath(os.path.join(directory, f), ROOT) for f in sorted(files)
-                  if f.endswith(suffix)]
-    return found
-
-
-def read(page):
-    with open(os.path.join(ROOT, page), encoding="utf-8") as file:
-        return file.read()
-
-
 def blocks(text, language):
     """(line number, text) of each fenced block marked with exactly `language`."""
-    pattern = re.compile(r"^```" + re.escape(language) + r"[ \t]*\n(.*?)^```[ \t]*$", re.S | re.M)
-    return [(text.count("\n", 0, m.start()) + 2, m[1]) for m in pattern.finditer(text)]
+    return [(line, block) for line, marked, block in fences(text) if marked == language]
 
 
 class Scratch:
@@ -61,6 +48,7 @@ class Scratch:
         command = fd2()  # may skip: nothing is to be left behind then
         self.path = tempfile.mkdtemp(prefix="fd2-docs-")
         self.home = os.path.join(self.path, "home")
+        self.here = self.home  # where commands run
         commands = os.path.join(self.path, "bin")
         os.mkdir(self.home)
         os.mkdir(commands)
@@ -82,7 +70,7 @@ class Scratch:
             truncated.close()
         # A file, because what stays behind in the background would keep a pipe open.
         with open(said, "ab") as out:
-            child = subprocess.Popen(["bash", "-c", f"(exit {before})\n{command}"], cwd=self.home,
+            child = subprocess.Popen(["bash", "-c", f"(exit {before})\n{command}"], cwd=self.here,
                                      env=self.environment, stdin=subprocess.DEVNULL, stdout=out,
                                      stderr=out, start_new_session=True)
             try:
