@@ -45,3 +45,24 @@ function(fd2_test name)
     catch_discover_tests(test_${name} TEST_PREFIX "${name}: "
         PROPERTIES TIMEOUT 120 LABELS "${TEST_LABELS}")
 endfunction()
+
+# fd2_python_tests(<variable> <prefix> <file>)
+#
+# Every method of a file of unittest cases is one CTest test, named after it; status 77 means skipped.
+# The variable gets their names.
+function(fd2_python_tests variable prefix file)
+    set(tests)
+    set(path "${CMAKE_CURRENT_SOURCE_DIR}/${file}")
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${path}")
+    file(STRINGS "${path}" methods REGEX "^    def test_")
+    foreach(line IN LISTS methods)
+        string(REGEX REPLACE "^    def (test_[a-z0-9_]+).*" "\\1" method "${line}")
+        string(REGEX REPLACE "^test_" "" sentence "${method}")
+        string(REPLACE "_" " " sentence "${sentence}")
+        set(test "${prefix}: ${sentence}")
+        add_test(NAME "${test}" COMMAND "${FD2_PYTHON}" "${path}" "${method}")
+        list(APPEND tests "${test}")
+    endforeach()
+    set_tests_properties(${tests} PROPERTIES SKIP_RETURN_CODE 77)
+    set(${variable} "${tests}" PARENT_SCOPE)
+endfunction()

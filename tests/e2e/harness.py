@@ -18,6 +18,7 @@ import ctypes
 import fcntl
 import json
 import os
+import pwd
 import select
 import shutil
 import signal
@@ -359,6 +360,31 @@ class Case(unittest.TestCase):
     def script(self, name, text):
         """An executable sh script in the test's own bin directory, which is first on PATH."""
         return self.write(os.path.join("bin", name), "#!/bin/sh\n" + text, 0o755)
+
+    def for_nobody(self):
+        """Words that run what follows as another user, who can get at all that fd2 needs."""
+        if os.geteuid() != 0:
+            self.skipTest("only root can become another user")
+        try:
+            nobody = pwd.getpwnam("nobody")
+        except KeyError:
+            self.skipTest("there is no user nobody")
+        needs_tool("setpriv")
+        # The checkout may lie in a home that nobody cannot enter: copies in the test's directory.
+        os.unlink(self.fd2)
+        shutil.copy(os.environ["FD2_COMMAND"], self.fd2)
+        if os.path.exists(self.child):
+            self.child = shutil.copy(self.child, self.path("bin", "e2e_child"))
+        if "FD2_PLUGIN_PATH" in self.env:
+            shutil.copytree(self.env["FD2_PLUGIN_PATH"], self.path("plugins"),
+                            ignore=lambda directory, names: [
+                                name for name in names
+                                if not (name.endswith(".so") or
+                                        os.path.isdir(os.path.join(directory, name)))])
+            self.env["FD2_PLUGIN_PATH"] = self.path("plugins")
+        os.chown(self.dir, nobody.pw_uid, nobody.pw_gid)
+        return ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}",
+                "--clear-groups"]
 
     # processes
 

@@ -3,7 +3,6 @@
 import json
 import os
 import pty
-import pwd
 import resource
 import shutil
 import socket
@@ -297,22 +296,6 @@ class Doctor(harness.Case):
             resource.RLIMIT_NOFILE, (24, 64)))
         self.assertSays(said, "warning", "open files", "ulimit -n 64")
 
-    def as_nobody(self):
-        """Words that make another user of us, who can get at all that fd2 needs."""
-        if os.geteuid() != 0:
-            self.skipTest("only root can become another user")
-        try:
-            nobody = pwd.getpwnam("nobody")
-        except KeyError:
-            self.skipTest("there is no user nobody")
-        harness.needs_tool("setpriv")
-        os.unlink(self.fd2)
-        shutil.copy(os.environ["FD2_COMMAND"], self.fd2)
-        shutil.copytree(self.env["FD2_PLUGIN_PATH"], self.path("plugins"))
-        self.env["FD2_PLUGIN_PATH"] = self.path("plugins")
-        return ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}",
-                "--clear-groups"]
-
     def test_a_user_with_too_many_pipes(self):
         hog = self.write("hog.py", """
 import fcntl, os, resource, subprocess, sys
@@ -331,14 +314,14 @@ while True:
         pass
 sys.exit(subprocess.run(sys.argv[1:]).returncode)
 """)
-        said = self.examine(prefix=[*self.as_nobody(), sys.executable, hog])
+        said = self.examine(prefix=[*self.for_nobody(), sys.executable, hog])
         self.assertSays(said, "warning", "pipes", "in place of 65536", "pipe-user-pages-soft")
         numbers = {one["backend"]: one for one in said["backends"]}
         self.assertLess(numbers["pipe"]["holds_of_blocks"], 65536)
 
     def test_a_user_who_may_have_one_process(self):
         """Threads count: a backend that cannot have one is passed over."""
-        said = self.examine(prefix=["prlimit", "--nproc=1", *self.as_nobody()], status=1)
+        said = self.examine(prefix=["prlimit", "--nproc=1", *self.for_nobody()], status=1)
         self.assertSays(said, "warning", "processes and threads", "at most 1 ", "ulimit -u")
         self.assertSays(said, "warning", "backend socketpair", "EAGAIN", "ulimit -u")
         self.assertEqual(said["summary"]["would_use"], "inherit")
@@ -394,7 +377,7 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode)
 
     def test_another_users_stderr(self):
         read_end, write_end = os.pipe()
-        said = self.examine(prefix=self.as_nobody(), stderr=write_end)
+        said = self.examine(prefix=self.for_nobody(), stderr=write_end)
         self.assertSays(said, "note", "our stderr", "written by splice")
         os.close(read_end)
         os.close(write_end)

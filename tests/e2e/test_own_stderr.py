@@ -2,8 +2,6 @@
 others share with us (flags, offsets, file contents) is changed."""
 
 import os
-import pwd
-import shutil
 import socket
 import subprocess
 import termios
@@ -136,19 +134,19 @@ class OwnStderr(harness.Case):
 
     def test_another_users_pipe_is_written_without_blocking(self):
         """The pipe cannot be opened again by name (EACCES): no byte may be lost for that."""
-        nobody = self.as_nobody()
+        nobody = self.for_nobody()
         read_end, write_end = os.pipe()
         reader = self.collector(read_end)
-        self.run_into(write_end, LARGE, **nobody)
+        self.run_into(write_end, LARGE, command=nobody)
         os.close(write_end)
         reader.join()
         self.assertEqual(reader.data, pattern(0, LARGE))
 
     def test_another_users_stuck_pipe_does_not_hang(self):
-        nobody = self.as_nobody()
+        nobody = self.for_nobody()
         read_end, write_end = os.pipe()
         harness.fill(write_end)
-        stats = self.run_into(write_end, LARGE, **nobody)
+        stats = self.run_into(write_end, LARGE, command=nobody)
         self.assertGreater(stats["dropped"]["forward_bytes"], 0)
         os.close(write_end)
         os.close(read_end)
@@ -273,11 +271,11 @@ class OwnStderr(harness.Case):
 
     def test_another_users_terminal(self):
         """As after `su`: the terminal is ours to write to, but not to open again by name."""
-        nobody = self.as_nobody()
+        nobody = self.for_nobody()
         master, slave = self.terminal()
         os.chmod(os.ttyname(slave), 0o600)
         reader = self.collector(master)
-        self.run_into(slave, **nobody)
+        self.run_into(slave, command=nobody)
         os.close(slave)
         reader.join()
         self.assertEqual(reader.data, pattern(0, SMALL))
@@ -291,32 +289,6 @@ class OwnStderr(harness.Case):
         self.go(process)
         self.assertCaptured(process, SMALL, report)
         os.close(slave)
-
-    def as_nobody(self):
-        """Options for start() that make fd2 run as another user, who can get at all it needs."""
-        if os.geteuid() != 0:
-            self.skipTest("only root can become another user")
-        try:
-            nobody = pwd.getpwnam("nobody")
-        except KeyError:
-            self.skipTest("there is no user nobody")
-        harness.needs_tool("setpriv")
-        # The checkout may lie in a home that nobody cannot enter: a copy in the test's directory.
-        os.unlink(self.fd2)
-        shutil.copy(os.environ["FD2_COMMAND"], self.fd2)
-        self.child = shutil.copy(self.child, self.path("bin", "e2e_child"))
-        env = dict(self.env)
-        if "FD2_PLUGIN_PATH" in env:
-            shutil.copytree(env["FD2_PLUGIN_PATH"], self.path("plugins"),
-                            ignore=lambda directory, names: [
-                                name for name in names
-                                if not (name.endswith(".so") or
-                                        os.path.isdir(os.path.join(directory, name)))])
-            env["FD2_PLUGIN_PATH"] = self.path("plugins")
-        os.chown(self.dir, nobody.pw_uid, nobody.pw_gid)
-        return {"env": env,
-                "command": ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}",
-                            "--clear-groups"]}
 
 
 if __name__ == "__main__":
