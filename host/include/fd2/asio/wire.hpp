@@ -16,30 +16,16 @@
 
 namespace fd2 {
 
-/// To the child's stdin. Writing never raises SIGPIPE; a child that reads no more is `broken_pipe`.
-/// At most one write at a time. The destructor closes; what is outstanding ends with
-/// `operation_aborted`. Movable while nothing is outstanding. [one thread at a time]
-class async_wire_writer {
+namespace detail {
+
+/// What both ends of the wire are: a descriptor that this object owns, on an executor.
+class async_wire_end {
   public:
     using executor_type = boost::asio::any_io_executor;
 
-    async_wire_writer(const executor_type& on, wire_writer from) : stream_(on) {
-        if (from.is_open()) {
-            stream_.assign(from.native_handle());
-            from.release();
-        }
-    }
-
     executor_type get_executor() noexcept { return stream_.get_executor(); }
 
-    /// `void(error_code, std::size_t)`.
-    template <class ConstBufferSequence, class Token>
-    auto async_write_some(const ConstBufferSequence& buffers, Token&& token) {
-        return boost::asio::async_compose<Token, void(boost::system::error_code, std::size_t)>(
-            write_some<ConstBufferSequence>{stream_, buffers}, token, stream_);
-    }
-
-    /// The child's stdin ends. Idempotent.
+    /// What is outstanding ends with `operation_aborted`. Idempotent.
     void close() noexcept {
         boost::system::error_code ignored;
         stream_.close(ignored);
@@ -50,6 +36,36 @@ class async_wire_writer {
         stream_.cancel(ignored);
     }
     int native_handle() noexcept { return stream_.native_handle(); }
+
+  protected:
+    template <class End>
+    async_wire_end(const executor_type& on, End from) : stream_(on) {
+        if (from.is_open()) {
+            stream_.assign(from.native_handle());
+            from.release();
+        }
+    }
+
+    boost::asio::posix::stream_descriptor stream_;
+};
+
+}  // namespace detail
+
+/// To the child's stdin, which ends when this is closed. Writing never raises SIGPIPE; a child that
+/// reads no more is `broken_pipe`. At most one write at a time. The destructor closes; what is
+/// outstanding ends with `operation_aborted`. Movable while nothing is outstanding. [one thread at
+/// a time]
+class async_wire_writer : public detail::async_wire_end {
+  public:
+    async_wire_writer(const executor_type& on, wire_writer from)
+        : async_wire_end(on, std::move(from)) {}
+
+    /// `void(error_code, std::size_t)`.
+    template <class ConstBufferSequence, class Token>
+    auto async_write_some(const ConstBufferSequence& buffers, Token&& token) {
+        return boost::asio::async_compose<Token, void(boost::system::error_code, std::size_t)>(
+            write_some<ConstBufferSequence>{stream_, buffers}, token, stream_);
+    }
 
   private:
     template <class Buffers>
@@ -107,43 +123,19 @@ class async_wire_writer {
             }
         }
     };
-
-    boost::asio::posix::stream_descriptor stream_;
 };
 
 /// From the child's stdout; its end is `boost::asio::error::eof`. As async_wire_writer otherwise.
-class async_wire_reader {
+class async_wire_reader : public detail::async_wire_end {
   public:
-    using executor_type = boost::asio::any_io_executor;
-
-    async_wire_reader(const executor_type& on, wire_reader from) : stream_(on) {
-        if (from.is_open()) {
-            stream_.assign(from.native_handle());
-            from.release();
-        }
-    }
-
-    executor_type get_executor() noexcept { return stream_.get_executor(); }
+    async_wire_reader(const executor_type& on, wire_reader from)
+        : async_wire_end(on, std::move(from)) {}
 
     /// `void(error_code, std::size_t)`.
     template <class MutableBufferSequence, class Token>
     auto async_read_some(const MutableBufferSequence& buffers, Token&& token) {
         return stream_.async_read_some(buffers, std::forward<Token>(token));
     }
-
-    void close() noexcept {
-        boost::system::error_code ignored;
-        stream_.close(ignored);
-    }
-    bool is_open() const noexcept { return stream_.is_open(); }
-    void cancel() noexcept {
-        boost::system::error_code ignored;
-        stream_.cancel(ignored);
-    }
-    int native_handle() noexcept { return stream_.native_handle(); }
-
-  private:
-    boost::asio::posix::stream_descriptor stream_;
 };
 
 }  // namespace fd2
