@@ -131,10 +131,12 @@ inline std::size_t open_descriptors() {
     return count;
 }
 
-/// Threads of this process. A sanitizer's own comes with the first, hence before the first count.
+/// Threads of this process; ThreadSanitizer's own, which comes with the first, from the start on.
 inline std::size_t threads() {
+#ifdef __SANITIZE_THREAD__
     static const bool had_one = (std::thread([] {}).join(), true);
     (void)had_one;
+#endif
     std::size_t count = 0;
     for (const auto& one : std::filesystem::directory_iterator("/proc/self/task")) {
         (void)one;
