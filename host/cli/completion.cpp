@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "cli/environment.hpp"
+#include "settings/settings.hpp"
 
 namespace fd2::cli {
 
@@ -94,9 +95,9 @@ void bash(const std::vector<command>& commands, std::ostream& out) {
            "        fi\n"
            "    done\n"
            "    case $prev in\n"
-           "        --backend) COMPREPLY=($(compgen -W 'pipe socketpair tcpshim tokio-like-async' "
-           "-- "
-           "\"$cur\")); return ;;\n"
+           "        --backend) COMPREPLY=($(compgen -W '"
+        << joined({std::begin(settings::shipped_backends), std::end(settings::shipped_backends)})
+        << "' -- \"$cur\")); return ;;\n"
            "        --forward) COMPREPLY=($(compgen -W 'raw lines lossy off' -- \"$cur\")); return "
            ";;\n"
            "        --transport) COMPREPLY=($(compgen -W 'sync async' -- \"$cur\")); return ;;\n"

@@ -216,6 +216,18 @@ TEST_CASE("records of up to PIPE_BUF bytes from many writers are not torn where 
     CHECK(seen == writers * records);
 }
 
+TEST_CASE("a child's fd 2 is a terminal where that is claimed, and nowhere else") {
+    const auto v = each_variant();
+    INFO(v);
+    recorder into;
+    const auto channel = started(v, into);
+    fd2::unique_fd end = channel->take_child_end();
+    child writer(end.get(), [] { return ::isatty(2); });
+    end.reset();
+    CHECK(channel->join(hang()) == FD2_OK);
+    CHECK(writer.wait() == (v.of->claims(FD2_CAP_TTY) ? 1 : 0));
+}
+
 TEST_CASE("a child can open /dev/stderr where that is claimed") {
     const auto v = each_variant();
     if (!v.of->claims(FD2_CAP_REOPENABLE)) return;
