@@ -43,6 +43,7 @@ ELSEWHERE = {
     "scripts/test": stage("scripts/test (gcc)"),
     "scripts/test --quick": MORE_STAGES,
     "scripts/test --long": MORE_STAGES,
+    "scripts/test -L docs": MORE_STAGES,
     "scripts/test -R 'e2e ssh' -j1": MORE_STAGES,
     ".ci/run": MORE_STAGES,
     "cmake --preset dev && cmake --build build/dev && ctest --preset dev":
