@@ -52,6 +52,10 @@ if(FD2_SANITIZE)
         # gcc's own advice: beside a sanitizer this warning takes instrumented code for uninitialised.
         target_compile_options(fd2_options INTERFACE -Wno-maybe-uninitialized)
     endif()
+    # Of a plugin's thread-local variables the run-time libraries guess where a block begins, after a
+    # layout that glibc gave up long ago, and die of some guesses ("failed to allocate", "Tracer
+    # caught signal 11"). In the static block there is nothing to guess.
+    target_compile_options(fd2_options INTERFACE -ftls-model=initial-exec)
     if(FD2_SANITIZE STREQUAL "thread")
         # ThreadSanitizer knows no fences. Asio's around handlers order nothing that its mutexes do
         # not; the one of its reference counts is named in the list of what is suppressed.
