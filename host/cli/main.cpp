@@ -43,6 +43,12 @@ Examples:
   fd2 run --forward lines --set forward.prefix='web1: ' -- ssh web1 deploy
   fd2 run --backend pipe --set options.pipe.capacity=1MiB -- ssh host backup)";
 
+constexpr const char* completion_footer =
+    R"(Examples:
+  source <(fd2 completion bash)               for this shell; in ~/.bashrc for every one
+  fd2 completion zsh >DIR/_fd2                DIR: one of $fpath
+  fd2 completion fish >~/.config/fish/completions/fd2.fish)";
+
 constexpr const char* doctor_footer =
     R"(Each line begins with ok, note, warning or problem; what to do stands below it. With
 problem, a run fails or captures nothing. A command is run, ssh and rsync are asked for their
@@ -141,10 +147,9 @@ void add_rest(CLI::App& app, parsed& to) {
     doctor->add_flag("--json", to.json, "As JSON");
     add_common(*doctor, to.common);
     app.add_subcommand("version", "Print the version")->add_flag("--json", to.json, "As JSON");
-    app.add_subcommand("completion", "Print a completion script")
-        ->add_option("shell", to.shell, "bash, zsh or fish")
-        ->required()
-        ->type_name("SHELL");
+    CLI::App* completion = app.add_subcommand("completion", "Print a completion script");
+    completion->footer(completion_footer);
+    completion->add_option("shell", to.shell, "bash, zsh or fish")->required()->type_name("SHELL");
     app.add_subcommand("help", "Print the help of a command")
         ->add_option("command", to.topic, "The command")
         ->type_name("COMMAND");
