@@ -5,7 +5,7 @@
 #ifndef FD2_DRAIN_LINUX_CALLS_H
 #define FD2_DRAIN_LINUX_CALLS_H
 
-/* Under `lock`: the thread cannot reach its end, nor anybody join it, before `thread` is known. */
+/* Under `lock`: the thread cannot end, nor be joined, before `thread` is known. */
 static int32_t fd2_drain_make_thread(fd2_channel* c, fd2_error* error) {
     if (c->state != FD2_DRAIN_OPEN) return fd2_fail(error, FD2_E_STATE, 0, "start", "not open");
     const int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -87,13 +87,13 @@ static int32_t fd2_drain_finish(fd2_channel* c, int32_t mode) {
             (void)fd2_drain_drive(c, 0, &deadline);
         }
     } else if (c->mark < 0) {
-        (void)fd2_drain_take_mark(c); /* a failure shows itself again in on_ready */
+        fd2_drain_take_mark(c);
     }
     return FD2_OK;
 }
 
-/* Waits until whoever drove the channel touches it no more; it has nothing left to do. Under
- * `lock`. */
+/* Waits until the thread or loop that drove the channel no longer uses it; it has nothing left to
+ * do. Under `lock`. */
 static void fd2_drain_reap(fd2_channel* c) {
     if (c->drive == FD2_DRIVE_LOOP) {
         while (c->driven) (void)pthread_cond_wait(&c->changed, &c->lock);
@@ -123,7 +123,7 @@ static int32_t fd2_drain_join(fd2_channel* c, int64_t deadline) {
             c->state = FD2_DRAIN_JOINED;
             (void)pthread_cond_broadcast(&c->changed);
         } else if (c->state == FD2_DRAIN_ENDED) {
-            /* Somebody else is taking the thread away; that takes no time worth a deadline. */
+            /* Another caller is joining the thread; that is too quick to need a deadline. */
             (void)pthread_cond_wait(&c->changed, &c->lock);
         } else if (pthread_cond_timedwait(&c->changed, &c->lock, &until) == ETIMEDOUT &&
                    c->state < FD2_DRAIN_ENDED) {
@@ -183,13 +183,6 @@ FD2_DRAIN_HELPER int32_t fd2_drain_start_on(fd2_channel* c, const fd2_drain_loop
 FD2_DRAIN_HELPER int32_t fd2_drain_step(fd2_channel* c, uint32_t max_bytes, int64_t* deadline) {
     fd2_drain_count(&c->wakeups);
     return fd2_drain_drive(c, max_bytes, deadline);
-}
-
-FD2_DRAIN_HELPER void fd2_drain_abort(fd2_channel* c, int32_t sys_errno) {
-    const fd2_channel* outer = fd2_drain_current;
-    fd2_drain_current = c;
-    (void)fd2_drain_end(c, FD2_END_ERROR, sys_errno);
-    fd2_drain_current = outer;
 }
 
 FD2_DRAIN_HELPER void fd2_drain_detach(fd2_channel* c) {

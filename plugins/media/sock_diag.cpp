@@ -41,7 +41,7 @@ std::int64_t unacknowledged(int sock_diag, const sockaddr_in& local,
 
     alignas(nlmsghdr) char answer[1024];
     nlmsghdr header{};
-    do {  // an answer to somebody else's question is passed over
+    do {  // skips answers to other questions
         done = recv(sock_diag, answer, sizeof(answer), MSG_DONTWAIT);
         if (done < 0 && errno == EINTR) continue;
         if (done < 0) return -errno;
@@ -49,14 +49,14 @@ std::int64_t unacknowledged(int sock_diag, const sockaddr_in& local,
         memcpy(&header, answer, sizeof(header));
     } while (header.nlmsg_seq != question.header.nlmsg_seq);
     const char* body = answer + NLMSG_HDRLEN;
-    const auto room = static_cast<std::size_t>(done) - NLMSG_HDRLEN;
-    if (header.nlmsg_type == NLMSG_ERROR && room >= sizeof(nlmsgerr)) {
+    const auto space = static_cast<std::size_t>(done) - NLMSG_HDRLEN;
+    if (header.nlmsg_type == NLMSG_ERROR && space >= sizeof(nlmsgerr)) {
         nlmsgerr refusal{};
         memcpy(&refusal, body, sizeof(refusal));
         return refusal.error < 0 ? refusal.error : -EPROTO;
     }
     inet_diag_msg found{};
-    if (header.nlmsg_type != SOCK_DIAG_BY_FAMILY || room < sizeof(found)) return -EPROTO;
+    if (header.nlmsg_type != SOCK_DIAG_BY_FAMILY || space < sizeof(found)) return -EPROTO;
     memcpy(&found, body, sizeof(found));
     return found.idiag_wqueue;
 }

@@ -1,11 +1,14 @@
 /*
  * fd2/drain_linux.h - the drain kit on Linux; include fd2/drain.h instead
  *
- * One state machine (drain_linux_turn.h) in three hands: the caller's loop (attach_poll), a thread
- * of the channel's own (start) that waits with ppoll on the read end and on an eventfd, or a loop
- * of the backend's (fd2_drain_start_on). Other threads never touch the read end: they set a bit in
- * `requests` and ring, the eventfd or the loop. That wakes a reader of any kind of object and
- * disturbs no writer.
+ * One state machine (drain_linux_turn.h), driven in one of three ways: by the caller's loop
+ * (attach_poll), by a thread of the channel's own that waits with ppoll on the read end and on an
+ * eventfd (start), or by a loop of the backend's (fd2_drain_start_on). Other threads never touch
+ * the read end: they set a bit in `requests` and wake the drain, through the eventfd or the loop's
+ * `ring`. That works for every kind of object and disturbs no writer.
+ *
+ * drain_linux_nap.h decides how long a read is delayed; drain_linux_calls.h has the functions that
+ * hosts call.
  */
 #ifndef FD2_DRAIN_LINUX_H
 #define FD2_DRAIN_LINUX_H
@@ -63,16 +66,26 @@ struct fd2_channel {
 
     /* [drain] only */
     uint8_t paused;
-    uint8_t naps;   /* in a row, up to FD2_DRAIN_LASTING */
-    uint8_t landed; /* after the mark nothing was under way any more */
-    int64_t mark;   /* bytes still owed to finish(drain); -1 before it */
-    int64_t last_read;
+    uint8_t burst;     /* reads in a row, each soon after the other, up to FD2_DRAIN_BURST */
+    uint8_t naps;      /* in a row, up to FD2_DRAIN_LASTING */
+    uint8_t landed;    /* since the mark was set, nothing was found in transit any more */
+    uint8_t failures;  /* of reads, in a row */
+    uint32_t piece;    /* the least that a read of this burst brought */
+    int64_t mark;      /* bytes still owed to finish(drain); -1 before it */
+    int64_t last_read; /* before the mark: the last one that did not fill its buffer */
+    int64_t awake;     /* no nap before this time: during one the object filled up */
+    uint64_t gained;   /* bytes read since `last_read` */
 
     uint64_t reads, wakeups, short_reads; /* atomic, written by [drain] */
 };
 
-/* The channel that the calling thread is driving at this moment. */
-static __thread const fd2_channel* fd2_drain_current;
+/* The channel that the calling thread is driving at this moment.
+ *
+ * initial-exec: it lies in the static TLS block, which is allocated with the thread. Otherwise
+ * glibc allocates the thread-local memory of a library that was loaded with dlopen when a thread
+ * first uses it, here at a child's first byte, and ends the process if there is no memory. The
+ * block has about 1.6 KiB for such libraries; dlopen fails when that is used up. */
+static __thread const fd2_channel* fd2_drain_current __attribute__((tls_model("initial-exec")));
 
 static int64_t fd2_drain_clock(void) {
     struct timespec ts;
@@ -89,23 +102,27 @@ static struct timespec fd2_drain_timespec(int64_t ns) {
 }
 
 static void fd2_drain_count(uint64_t* counter) {
-    /* One writer: a plain load and store, atomic only so that info may read beside it. */
+    /* Only the drain writes, so load and store suffice; they are atomic because info reads. */
     __atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
 }
 
-/* Under `lock`, so that nothing is rung that a failed start or an end takes away. */
+/* Wakes the drain. Called with `lock` held: otherwise a start that fails, or the channel's end,
+ * could meanwhile take away what is rung. */
 static void fd2_drain_ring(const fd2_channel* c) {
     const uint64_t one = 1;
     if (c->loop && (c->state == FD2_DRAIN_RUNNING || c->state == FD2_DRAIN_FINISHING)) {
         c->loop->ring(c->task);
     }
-    /* Fails only when the counter is full, and then it is already ringing. */
-    if (c->wake >= 0 && write(c->wake, &one, sizeof(one)) < 0) return;
+    /* EAGAIN: the counter is full, so the drain wakes up anyway. An eventfd has no other failure
+     * that matters here; but a lost wake-up would be a wait for ever, so the write is repeated. */
+    for (int tries = 0; c->wake >= 0 && tries < FD2_DRAIN_TRIES; ++tries) {
+        if (write(c->wake, &one, sizeof(one)) >= 0 || errno == EAGAIN) return;
+    }
 }
 
-/* True where waiting for `c` would wait for the calling thread itself: it drives `c`, or it is a
- * loop's thread inside a callback of one channel and `c` is driven by the same loop (of callers'
- * loops only that they are some is known). */
+/* True if waiting for `c` would be waiting for the calling thread itself: it drives `c`, or it is
+ * inside a callback of another channel that the same loop drives. (Callers' loops cannot be told
+ * apart: they all count as one.) */
 static int fd2_drain_is_mine(const fd2_channel* c) {
     const fd2_channel* current = fd2_drain_current;
     return current && (current == c || (c->drive != FD2_DRIVE_THREAD &&
@@ -202,8 +219,9 @@ static int32_t fd2_drain_info(const fd2_channel* c, fd2_info* out) {
     return FD2_OK;
 }
 
+#include "fd2/drain_linux_nap.h"
 #include "fd2/drain_linux_turn.h"
-/* After the turn: they call it. */
+/* After the turn, which it uses. */
 #include "fd2/drain_linux_calls.h"
 
 #endif /* FD2_DRAIN_LINUX_H */

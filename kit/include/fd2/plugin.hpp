@@ -1,23 +1,26 @@
 /*
- * fd2/plugin.hpp - the C++ face of the contract: a backend as a struct of a few static members
+ * fd2/plugin.hpp - the contract in C++: a backend as a struct of a few static members
  *
  *     struct my_backend {
  *         static constexpr const char *id = "mine", *version = "1.0.0", *vendor = "me",
  *                                     *description = "one line", *thread_name = "fd2-mine";
  *         static constexpr std::uint64_t caps = FD2_CAP_WAKE | ...;   // at best
- *         static constexpr fd2_option_spec options[] = {...};         // at least one
- *         // The kernel object. Owns what it made until it returns FD2_OK.
+ *         // Makes the kernel object. On failure it closes what it has opened.
  *         static std::int32_t make(fd2_instance &, const fd2_options *, fd2_drain_spec &,
  *                                  fd2_error *);
- *         // Hand-over: describes a descriptor that a channel of the same medium carried.
- *         // UNSUPPORTED where it is of another kind; takes nothing.
+ *
+ *         // Optional: what an operator may set.
+ *         static constexpr fd2_option_spec options[] = {...};
+ *         // Only with FD2_CAP_HANDOVER: describes a descriptor that was released by a channel of
+ *         // the same medium. UNSUPPORTED if it is of another kind; does not own it.
  *         static std::int32_t describe(fd2_instance &, const fd2_carry &, const fd2_options *,
  *                                      fd2_drain_spec &, fd2_error *);
- *
- *         // Optional, both: what an instance owns beside its channels. After a begin that fails
- *         // there is no end.
+ *         // Optional, both: what an instance owns besides its channels. `end` is not called after
+ *         // a `begin` that failed.
  *         static std::int32_t begin(fd2_instance &, fd2_error *);
  *         static void end(fd2_instance &) noexcept;
+ *         // Optional: the table of an extension that the kit does not know, or nullptr.
+ *         static const void *extension(const char *id) noexcept;
  *         // Optional: in place of the kit's, for a backend with a loop of its own.
  *         static std::int32_t start(fd2_channel *, fd2_error *);
  *     };
@@ -33,6 +36,7 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 #include "fd2/drain.h"
 
@@ -54,7 +58,7 @@ std::int32_t guarded(fd2_error* error, const char* operation, Body body) noexcep
 #endif
 }
 
-/// Says something through the host, if it listens.
+/// Logs a message through the host, if it has a log.
 inline void say(const fd2_host& host, std::int32_t level, const char* message) noexcept {
     if (host.log) host.log(host.ctx, level, message, static_cast<std::uint32_t>(strlen(message)));
 }
@@ -69,10 +73,38 @@ struct has_start : std::false_type {};
 template <class Backend>
 struct has_start<Backend, std::void_t<decltype(&Backend::start)>> : std::true_type {};
 
+template <class Backend, class = void>
+struct has_extension : std::false_type {};
+template <class Backend>
+struct has_extension<Backend, std::void_t<decltype(&Backend::extension)>> : std::true_type {};
+
+template <class Backend, class = void>
+struct has_describe : std::false_type {};
+template <class Backend>
+struct has_describe<Backend, std::void_t<decltype(Backend::describe(
+                                 std::declval<fd2_instance&>(), std::declval<const fd2_carry&>(),
+                                 std::declval<const fd2_options*>(),
+                                 std::declval<fd2_drain_spec&>(), std::declval<fd2_error*>()))>>
+    : std::true_type {};
+
+template <class Backend, class = void>
+struct option_table {
+    static constexpr const fd2_option_spec* first = nullptr;
+    static constexpr std::uint32_t count = 0;
+};
+template <class Backend>
+struct option_table<Backend, std::void_t<decltype(Backend::options)>> {
+    static constexpr const fd2_option_spec* first = Backend::options;
+    static constexpr std::uint32_t count =
+        static_cast<std::uint32_t>(sizeof(Backend::options) / sizeof(Backend::options[0]));
+};
+
 template <class Backend>
 struct glue {
-    static constexpr std::uint32_t option_count =
-        static_cast<std::uint32_t>(sizeof(Backend::options) / sizeof(Backend::options[0]));
+    static_assert(has_describe<Backend>::value || !(Backend::caps & FD2_CAP_HANDOVER),
+                  "FD2_CAP_HANDOVER is claimed: the backend needs a `describe`");
+
+    using options_of = option_table<Backend>;
 
     static std::int32_t init(const fd2_host* host, fd2_instance** out, fd2_error* error) noexcept {
         fd2_instance* made = nullptr;
@@ -117,7 +149,8 @@ struct glue {
                              const fd2_sink* sink, fd2_channel** out, fd2_error* error) noexcept {
         return guarded(error, "open", [&]() -> std::int32_t {
             if (!instance) return fd2_fail(error, FD2_E_INVALID, 0, "open", "no instance");
-            std::int32_t code = fd2_check_options(options, Backend::options, option_count, error);
+            std::int32_t code =
+                fd2_check_options(options, options_of::first, options_of::count, error);
             if (code != FD2_OK) return code;
             fd2_drain_spec spec = blank();
             code = Backend::make(*instance, options, spec, error);
@@ -138,7 +171,8 @@ struct glue {
             if (!instance || !carry || carry->struct_size < sizeof(*carry)) {
                 return fd2_fail(error, FD2_E_INVALID, 0, "adopt", "no instance or carry");
             }
-            std::int32_t code = fd2_check_options(options, Backend::options, option_count, error);
+            std::int32_t code =
+                fd2_check_options(options, options_of::first, options_of::count, error);
             if (code != FD2_OK) return code;
             fd2_drain_spec spec = blank();
             code = Backend::describe(*instance, *carry, options, spec, error);
@@ -150,15 +184,16 @@ struct glue {
     }
 
     static const void* get_extension(const char* id) noexcept {
-        static constexpr fd2_handover handover = {sizeof(fd2_handover), 0, fd2_drain_release,
-                                                  adopt};
         if (!id) return nullptr;
         if ((Backend::caps & FD2_CAP_POLLABLE) && strcmp(id, FD2_EXT_POLLABLE) == 0) {
             return &fd2_drain_pollable;
         }
-        if ((Backend::caps & FD2_CAP_HANDOVER) && strcmp(id, FD2_EXT_HANDOVER) == 0) {
-            return &handover;
+        if constexpr ((Backend::caps & FD2_CAP_HANDOVER) != 0) {
+            static constexpr fd2_handover handover = {sizeof(fd2_handover), 0, fd2_drain_release,
+                                                      adopt};
+            if (strcmp(id, FD2_EXT_HANDOVER) == 0) return &handover;
         }
+        if constexpr (has_extension<Backend>::value) return Backend::extension(id);
         return nullptr;
     }
 
@@ -181,9 +216,9 @@ struct glue {
         Backend::vendor,
         Backend::description,
         Backend::caps,
-        option_count,
+        options_of::count,
         0,
-        Backend::options,
+        options_of::first,
         &ops,
         init,
         deinit,

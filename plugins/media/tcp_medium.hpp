@@ -6,15 +6,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "failed.hpp"
 #include "loopback_pair.hpp"
 #include "sock_diag.hpp"
+#include "system_call.hpp"
 
 namespace fd2::plugin {
 
-/// An instance's way to ask the kernel what is under way.
+/// Asks the kernel for bytes in transit, over one netlink socket per instance. [any thread]
 struct tcp_questions {
-    int sock_diag = -1;  ///< -1 where the kernel refuses: nothing can be told
+    int sock_diag = -1;  ///< -1 if the kernel refused it; then nothing is known
     pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
     tcp_questions() noexcept : sock_diag(open_sock_diag()) {}
@@ -37,17 +37,17 @@ struct tcp_questions {
 /// `Owner::questions(const fd2_instance &)` gives the instance's tcp_questions.
 template <class Owner>
 struct tcp_medium {
-    // Not ATOMIC: a write that waits for room lets others in between.
+    // Not ATOMIC: while a write waits for buffer space, other writes can come in between.
     static constexpr std::uint64_t caps = FD2_CAP_POLLABLE | FD2_CAP_WAKE | FD2_CAP_KEEPS_WRITERS |
                                           FD2_CAP_COMPACT | FD2_CAP_HANDOVER;
 
-    // Where bytes were late at all (a loaded softirq) they were so by 5 ms at most, 65 ms with
-    // Nagle's algorithm.
+    // If bytes were late at all (a loaded softirq), then by at most 5 ms; with Nagle's algorithm,
+    // which is off, by 65 ms.
     static constexpr fd2_option_spec settle = {
         sizeof(fd2_option_spec),
         FD2_OPTION_DURATION,
         "settle",
-        "where the kernel does not tell what is under way: the silence that ends a finish",
+        "if the kernel does not report data in transit: end reading after this long without a byte",
         nullptr,
         nullptr,
         100'000'000,
@@ -55,7 +55,7 @@ struct tcp_medium {
         60'000'000'000,
     };
 
-    /// What the child's end has not got rid of yet. An end that is gone has nothing left.
+    /// Bytes that the child's end has not delivered yet. An end that is gone has none.
     static std::int64_t in_flight(const fd2_instance* instance, fd2_native read_end) noexcept {
         sockaddr_in ours{};
         sockaddr_in theirs{};
@@ -87,8 +87,8 @@ struct tcp_medium {
         spec.medium = FD2_MEDIUM_TCP;
         spec.transit = &in_transit;
         spec.settle_ns = fd2_option_number(given, settle.name, settle.default_number);
-        // Our own end surely exists. A kernel that does not find it (no tcp_diag, another network
-        // namespace) would call every connection gone, and every byte delivered.
+        // Our own end does exist. If the kernel does not find it (no tcp_diag, another network
+        // namespace), it would report every connection as gone, and so every byte as delivered.
         sockaddr_in ours{};
         sockaddr_in theirs{};
         if (!addresses(read_end, ours, theirs) ||
@@ -117,7 +117,7 @@ struct tcp_medium {
         socklen_t size = sizeof(sending);
         if (getsockopt(ends.child, SOL_SOCKET, SO_SNDBUF, &sending, &size) == 0 &&
             getsockopt(ends.kept, SOL_SOCKET, SO_RCVBUF, &receiving, &size) == 0) {
-            // Small writes are merged, so that they fit as well as large ones.
+            // Small writes are merged, so as many of their bytes fit as of large ones.
             spec.capacity_bytes = spec.capacity_small_writes =
                 static_cast<std::uint64_t>(sending) + static_cast<std::uint64_t>(receiving);
         }

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "failed.hpp"
+#include "size_text.hpp"
+#include "system_call.hpp"
 
 namespace fd2::plugin {
 
@@ -20,7 +23,7 @@ struct pipe_medium {
         sizeof(fd2_option_spec),
         FD2_OPTION_BYTES,
         "capacity",
-        "how much the pipe holds before the child blocks; 0 keeps the kernel's size",
+        "how much the pipe holds before the command blocks; 0 keeps the kernel's size",
         nullptr,
         nullptr,
         0,
@@ -42,23 +45,55 @@ struct pipe_medium {
         // One-byte writes share pages, so a pipe holds the same whatever the size of the writes.
         spec.capacity_bytes = spec.capacity_small_writes =
             size > 0 ? static_cast<std::uint64_t>(size) : 0;
+        spec.page_bytes = static_cast<std::uint32_t>(sysconf(_SC_PAGESIZE));
         return FD2_OK;
     }
 
-    static std::int32_t make(const fd2_host& host, const fd2_options* given, fd2_drain_spec& spec,
-                             fd2_error* error) {
+    /// Logs which size the kernel refused, why (from errno), and what the pipe holds instead.
+    static void log_refused(const fd2_host& host, const char* backend, int end,
+                            std::int64_t wanted) noexcept {
+        const int why = errno;
+        const char* const name = strerrorname_np(why);
+        char reason[96] = "";
+        const long long limit = why == EPERM ? pipe_max_size() : 0;
+        if (limit > 0 && wanted > limit) {
+            (void)snprintf(reason, sizeof(reason), "; the limit is %lld bytes (fs.pipe-max-size)",
+                           limit);
+        } else if (why == EPERM) {
+            (void)snprintf(reason, sizeof(reason),
+                           "; this user has too many pipes (fs.pipe-user-pages-soft)");
+        }
+        char text[256];
+        (void)snprintf(text, sizeof(text),
+                       "options.%s.capacity: %s refused by the kernel (%s)%s; the pipe holds %d "
+                       "bytes",
+                       backend, size_text(wanted).text, name ? name : "unknown error", reason,
+                       fcntl(end, F_GETPIPE_SZ));
+        say(host, FD2_LOG_WARNING, text);
+    }
+
+    /// fs.pipe-max-size; 0: unknown.
+    static long long pipe_max_size() noexcept {
+        char text[32] = "";
+        const int file = open("/proc/sys/fs/pipe-max-size", O_RDONLY | O_CLOEXEC);
+        if (file < 0) return 0;
+        const ssize_t size = read(file, text, sizeof(text) - 1);
+        close(file);
+        return size > 0 ? strtoll(text, nullptr, 10) : 0;
+    }
+
+    /// `backend` is named in messages about the option.
+    static std::int32_t make(const fd2_host& host, const char* backend, const fd2_options* given,
+                             fd2_drain_spec& spec, fd2_error* error) {
         int ends[2];
         if (pipe2(ends, O_CLOEXEC) != 0) return failed(error, "pipe2", "");
         const std::int64_t wanted = fd2_option_number(given, capacity.name, 0);
         if (wanted > 0 && fcntl(ends[0], F_SETPIPE_SZ, static_cast<int>(wanted)) < 0) {
-            // Refused above /proc/sys/fs/pipe-max-size or the user's quota: a smaller pipe serves,
-            // and `info` reports what it really holds.
-            say(host, FD2_LOG_WARNING,
-                errno == EPERM
-                    ? "capacity refused (see /proc/sys/fs/pipe-max-size); the kernel's size is kept"
-                    : "capacity refused; the kernel's size is kept");
+            // Above fs.pipe-max-size or the user's quota. A smaller pipe will do, and `info`
+            // reports what it really holds.
+            log_refused(host, backend, ends[0], wanted);
         }
-        // The read end has a description of its own: the child's stays blocking.
+        // The two ends have open file descriptions of their own: the child's stays blocking.
         const std::int32_t code = describe(ends[0], spec, error);
         if (code != FD2_OK) {
             close(ends[0]);

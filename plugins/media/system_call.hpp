@@ -1,4 +1,4 @@
-// The error of a system call that has just failed, for media.
+// System calls of media: the error of one that failed, and O_NONBLOCK.
 #pragma once
 
 #include <fcntl.h>
@@ -7,13 +7,13 @@
 
 namespace fd2::plugin {
 
-/// Reads errno.
+/// Fills `error` for the call that has just failed, from errno, and returns its code.
 inline std::int32_t failed(fd2_error* error, const char* operation, const char* object) noexcept {
     const int sys_errno = errno;
     return fd2_fail(error, fd2_code_of_errno(sys_errno), sys_errno, operation, object);
 }
 
-/// Sets O_NONBLOCK on a descriptor whose description nobody else has.
+/// Sets O_NONBLOCK on a descriptor whose open file description is not shared with anyone.
 inline std::int32_t make_non_blocking(int fd, fd2_error* error) noexcept {
     const int flags = fcntl(fd, F_GETFL);
     if (flags >= 0 && ((flags & O_NONBLOCK) != 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0)) {

@@ -1,68 +1,10 @@
 /*
- * fd2/drain_options.h - errors and options of the drain kit; include fd2/drain.h instead
+ * fd2/drain_options.h - reading and checking a backend's options; include fd2/drain.h instead
  */
 #ifndef FD2_DRAIN_OPTIONS_H
 #define FD2_DRAIN_OPTIONS_H
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
-
-static int32_t fd2_code_of_errno(int32_t sys_errno) {
-    switch (sys_errno) {
-        case ENOSYS:
-        case EAFNOSUPPORT:
-        case EPROTONOSUPPORT:
-        case ESOCKTNOSUPPORT:
-        case EOPNOTSUPP:
-        case ENETUNREACH:
-        case ENETDOWN:
-            return FD2_E_UNSUPPORTED;
-        case EMFILE:
-        case ENFILE:
-        case ENOMEM:
-        case EAGAIN:
-        case ENOBUFS:
-        case EADDRNOTAVAIL:
-        case EADDRINUSE:
-            return FD2_E_RESOURCE;
-        case EPERM:
-        case EACCES:
-            return FD2_E_DENIED;
-        case ETIMEDOUT:
-            return FD2_E_TIMEDOUT;
-        default:
-            return FD2_E_INTERNAL;
-    }
-}
-
-static int32_t fd2_fail(fd2_error* error, int32_t code, int32_t sys_errno, const char* operation,
-                        const char* object) {
-    if (!error || error->struct_size < sizeof(*error)) return code;
-    char reason[80] = "";
-    if (sys_errno != 0) {
-        const char* text = strerrordesc_np(sys_errno);
-        const char* name = strerrorname_np(sys_errno);
-        (void)snprintf(reason, sizeof(reason), ": %s (%s)", text ? text : "unknown error",
-                       name ? name : "?");
-    }
-    error->code = code;
-    error->sys_errno = sys_errno;
-    error->flags = code == FD2_E_RESOURCE ? FD2_ERROR_TRANSIENT : 0;
-    const int wanted = snprintf(error->message, sizeof(error->message), "%s%s%s%s", operation,
-                                object && *object ? ": " : "", object ? object : "", reason);
-    char* end = error->message + strlen(error->message);
-    if (wanted >= (int)sizeof(error->message)) {
-        /* Cut inside a multi-byte character: take the rest of that character away too. */
-        while (end > error->message && ((unsigned char)end[-1] & 0xC0u) == 0x80u) --end;
-        if (end > error->message && ((unsigned char)end[-1] & 0x80u) != 0) --end;
-        *end = '\0';
-    }
-    for (char* c = error->message; *c; ++c) {
-        if ((unsigned char)*c < 0x20u || *c == 0x7f) *c = ' ';
-    }
-    return code;
-}
 
 static const fd2_option* fd2_option_at(const fd2_options* options, uint32_t index) {
     const unsigned char* base = (const unsigned char*)options->items;
@@ -109,7 +51,9 @@ static int32_t fd2_check_options(const fd2_options* options, const fd2_option_sp
     for (uint32_t i = 0; i < options->count; ++i) {
         const fd2_option* option = fd2_option_at(options, i);
         const fd2_option_spec* spec = NULL;
-        if (!option->name) return fd2_fail(error, FD2_E_INVALID, 0, "options", "a name is NULL");
+        if (option->struct_size < sizeof(*option) || !option->name) {
+            return fd2_fail(error, FD2_E_INVALID, 0, "options", "malformed option");
+        }
         for (uint32_t k = 0; k < count && !spec; ++k) {
             if (strcmp(table[k].name, option->name) == 0) spec = &table[k];
         }

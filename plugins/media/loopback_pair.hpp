@@ -17,20 +17,20 @@ struct pair_failure {
     int sys_errno = 0;
 };
 
-/// Called between listen and connect with the listening socket, where a stranger could slip in. For
-/// tests; NULL otherwise.
+/// For tests: called with the listening socket between listen and connect, when another process
+/// could connect first.
 struct pair_watch {
     void (*listening)(void* ctx, int listener);
     void* ctx;
 };
 
-/// What a handshake may take, in nanoseconds. Loopback needs microseconds; a second tells that
-/// something (a packet filter, a stranger's flood of connections) swallows it.
+/// How long a handshake may take, in nanoseconds. Loopback needs microseconds; after a second
+/// something prevents it: a packet filter, or a flood of other connections.
 constexpr std::int64_t handshake_limit = 1'000'000'000;
 
-/// Makes the pair, or says what failed and leaves nothing behind: ETIMEDOUT of "accept" when
-/// `deadline` (CLOCK_MONOTONIC, ns) passed. The address is exclusive, the listener gone on return.
-/// A connection that is not ours is dropped and the wait goes on.
+/// Makes the pair, or fills `failed` and leaves nothing behind: ETIMEDOUT of "accept" after
+/// `deadline` (CLOCK_MONOTONIC, ns). The address is exclusive, and the listener is closed on
+/// return. A connection that is not ours is dropped, and the wait goes on. `watch` may be NULL.
 bool make_loopback_pair(std::int64_t deadline, const pair_watch* watch, tcp_ends& out,
                         pair_failure& failed) noexcept;
 

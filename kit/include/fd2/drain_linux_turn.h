@@ -1,6 +1,6 @@
 /*
- * fd2/drain_linux_turn.h - one turn of the drain kit on Linux: read, deliver, end, or say how to
- * wait; include fd2/drain.h instead. [drain] throughout.
+ * fd2/drain_linux_turn.h - one turn of the drain kit on Linux (read, deliver, end, or say how to
+ * wait), and the thread that takes turns; include fd2/drain.h instead. [drain] throughout.
  */
 #ifndef FD2_DRAIN_LINUX_TURN_H
 #define FD2_DRAIN_LINUX_TURN_H
@@ -11,33 +11,43 @@ static int32_t fd2_drain_end(fd2_channel* c, int32_t reason, int32_t sys_errno) 
     return FD2_READY_ENDED;
 }
 
-/* Every byte that a writer had written by now is under way, lies in the object or was read: a
- * stream keeps order, so this many bytes more contain them all. What is under way is asked first:
- * bytes that land in between count twice, none is missed. */
-static int32_t fd2_drain_take_mark(fd2_channel* c) {
-    int64_t under_way = 0;
-    if (c->spec.transit) under_way = c->spec.transit->in_flight(c->instance, c->spec.read_end);
-    if (under_way < 0) under_way = FD2_DRAIN_TRANSIT_MOST;
+/* Sets the mark: how many more bytes to deliver until everything that was written by now has been.
+ * Each of those bytes is in transit, in the object, or was read already, and a stream keeps its
+ * order, so the sum of the first two is enough. What is in transit is asked first: bytes that
+ * arrive between the two questions are counted twice, but none is missed. A number that is unknown
+ * is taken to be the largest possible; then the first empty read ends the drain. */
+static void fd2_drain_take_mark(fd2_channel* c) {
+    int64_t in_transit = 0;
+    if (c->spec.transit) in_transit = c->spec.transit->in_flight(c->instance, c->spec.read_end);
+    if (in_transit < 0) in_transit = FD2_DRAIN_TRANSIT_MOST;
     int pending = 0;
-    if (ioctl((int)c->spec.read_end, FIONREAD, &pending) != 0) return errno;
-    c->mark = under_way + pending;
+    const int known = ioctl((int)c->spec.read_end, FIONREAD, &pending) == 0;
+    c->mark = in_transit + (known ? pending : FD2_DRAIN_TRANSIT_MOST);
+    if (c->spec.medium == FD2_MEDIUM_PTY) c->mark += FD2_DRAIN_PTY_UNSEEN;
     c->last_read = fd2_drain_clock();
     c->paused = 0;
-    c->naps = 0;
-    return 0;
 }
 
-/* After an empty read behind the mark: ENDED if everything has landed, AGAIN if what landed since
- * that read has to be fetched, WAIT while bytes are under way. */
+/* A read failed. It is tried again later, because ending the channel loses the rest of the stderr,
+ * and often kills the command. */
+static int32_t fd2_drain_read_failed(fd2_channel* c, int sys_errno, int64_t* deadline) {
+    if (c->failures == FD2_DRAIN_TRIES) return fd2_drain_end(c, FD2_END_ERROR, sys_errno);
+    *deadline = fd2_drain_clock() + (FD2_DRAIN_RETRY_NS << c->failures);
+    ++c->failures;
+    return FD2_READY_LATER;
+}
+
+/* Called when a read finds nothing after the mark was set: ENDED if everything has arrived, AGAIN
+ * if bytes may have arrived since that read, WAIT while bytes are in transit. */
 static int32_t fd2_drain_has_landed(fd2_channel* c, int64_t* deadline) {
     if (!c->spec.transit || c->landed) return FD2_READY_ENDED;
-    const int64_t under_way = c->spec.transit->in_flight(c->instance, c->spec.read_end);
-    if (under_way == 0) {
+    const int64_t in_transit = c->spec.transit->in_flight(c->instance, c->spec.read_end);
+    if (in_transit == 0) {
         c->landed = 1;
         return FD2_READY_AGAIN;
     }
     const int64_t present = fd2_drain_clock();
-    if (under_way > 0) {
+    if (in_transit > 0) {
         *deadline = present + FD2_DRAIN_TRANSIT_NS;
         return FD2_READY_WAIT;
     }
@@ -45,36 +55,15 @@ static int32_t fd2_drain_has_landed(fd2_channel* c, int64_t* deadline) {
     return present >= *deadline ? FD2_READY_ENDED : FD2_READY_WAIT;
 }
 
-/* How long the coming read had better wait, in ns; 0: not at all. Only while small pieces keep
- * coming (a writer that writes line by line), and only while what gathers meanwhile stays below
- * half the object's capacity, so that the writer is not held up. A stream that has lasted for
- * several naps gets twice as long ones, while those too leave it room. */
-static int64_t fd2_drain_nap(fd2_channel* c, size_t got) {
-    const int64_t present = fd2_drain_clock();
-    const int in_burst = present - c->last_read < FD2_DRAIN_BURST_NS;
-    c->last_read = present;
-    const uint64_t half = c->spec.capacity_bytes / 2;
-    const uint64_t enough = c->naps != 0 && half > FD2_DRAIN_SMALL ? half : FD2_DRAIN_SMALL;
-    if (!in_burst || got >= enough) {
-        c->naps = 0;
-        return 0;
-    }
-    if (c->naps < FD2_DRAIN_LASTING) ++c->naps;
-    return c->naps == FD2_DRAIN_LASTING && got < enough / 2 ? 2 * FD2_DRAIN_NAP_NS
-                                                            : FD2_DRAIN_NAP_NS;
-}
-
 static int32_t fd2_drain_turn(fd2_channel* c, uint32_t max_bytes, int64_t* deadline) {
     uint8_t own[FD2_DRAIN_BUFFER];
     uint64_t delivered = 0;
+    int hung_up = 0; /* the last read of a pseudo-terminal found no writer */
     for (;;) {
         const uint32_t asked = __atomic_load_n(&c->requests, __ATOMIC_ACQUIRE);
         if (asked & FD2_DRAIN_ASK_NOW) return fd2_drain_end(c, FD2_END_STOPPED, 0);
         if (asked & FD2_DRAIN_ASK_DRAIN) {
-            if (c->mark < 0) {
-                const int32_t failed = fd2_drain_take_mark(c);
-                if (failed) return fd2_drain_end(c, FD2_END_ERROR, failed);
-            }
+            if (c->mark < 0) fd2_drain_take_mark(c);
         } else {
             if (asked & FD2_DRAIN_ASK_RELEASE) return FD2_DRAIN_LET_GO;
             if (c->paused) {
@@ -87,23 +76,33 @@ static int32_t fd2_drain_turn(fd2_channel* c, uint32_t max_bytes, int64_t* deadl
         if (delivered >= max_bytes) return FD2_READY_AGAIN;
 
         uint8_t* buffer = NULL;
-        uint32_t room = 0;
-        if (!c->sink.reserve || c->sink.reserve(c->sink.ctx, &buffer, &room) != FD2_OK || !room) {
+        uint32_t space = 0;
+        if (!c->sink.reserve || c->sink.reserve(c->sink.ctx, &buffer, &space) != FD2_OK || !space) {
             buffer = own;
-            room = (uint32_t)sizeof(own);
+            space = (uint32_t)sizeof(own);
         }
-        const int at_mark = c->mark == 0; /* one last read tells EOF from a writer that remains */
+        const int at_mark = c->mark == 0; /* one last read: EOF, or do writers remain? */
         ssize_t got;
         do {
-            got = read((int)c->spec.read_end, buffer, room);
+            got = read((int)c->spec.read_end, buffer, space);
         } while (got < 0 && errno == EINTR);
         fd2_drain_count(&c->reads);
 
         if (got == 0) return fd2_drain_end(c, FD2_END_EOF, 0);
+        if (got < 0 && errno == EIO && c->spec.medium == FD2_MEDIUM_PTY) {
+            /* The kernel looks for bytes first and for writers second. The last bytes may have come
+             * in between; a second read finds them. */
+            if (hung_up) return fd2_drain_end(c, FD2_END_EOF, 0);
+            hung_up = 1;
+            continue;
+        }
+        hung_up = 0;
         if (got < 0) {
             if (errno != EAGAIN && errno != EWOULDBLOCK) {
-                return fd2_drain_end(c, FD2_END_ERROR, errno);
+                return fd2_drain_read_failed(c, errno, deadline);
             }
+            c->failures = 0;
+            if (c->naps != 0) c->burst = 0; /* nothing came during the nap: the stream is over */
             c->naps = 0;
             if (c->mark < 0) return FD2_READY_WAIT;
             const int32_t landed = fd2_drain_has_landed(c, deadline);
@@ -111,16 +110,18 @@ static int32_t fd2_drain_turn(fd2_channel* c, uint32_t max_bytes, int64_t* deadl
             if (landed == FD2_READY_WAIT) return landed;
             return fd2_drain_end(c, FD2_END_DRAINED, 0);
         }
-        if ((uint32_t)got < room) fd2_drain_count(&c->short_reads);
+        c->failures = 0;
+        if ((uint32_t)got < space) fd2_drain_count(&c->short_reads);
         if (c->mark >= 0) {
             c->mark = got >= c->mark ? 0 : c->mark - got;
             if (c->spec.transit) c->last_read = fd2_drain_clock();
         }
         delivered += (uint64_t)got;
+        c->gained += (uint64_t)got;
 
         const int32_t verdict = c->sink.on_bytes(c->sink.ctx, buffer, (uint32_t)got);
         if (verdict == FD2_STOP) return fd2_drain_end(c, FD2_END_STOPPED, 0);
-        /* on_bytes itself may have asked: a caller's loop is told the end, not to wait. */
+        /* on_bytes itself may have called finish(now): then end in this turn. */
         const uint32_t since = __atomic_load_n(&c->requests, __ATOMIC_ACQUIRE);
         if (since & FD2_DRAIN_ASK_NOW) continue;
         if (at_mark) return fd2_drain_end(c, FD2_END_DRAINED, 0);
@@ -129,9 +130,9 @@ static int32_t fd2_drain_turn(fd2_channel* c, uint32_t max_bytes, int64_t* deadl
             c->paused = 1;
             continue;
         }
-        if ((uint32_t)got == room) continue; /* a full buffer: most likely there is more */
+        if ((uint32_t)got == space) continue; /* a full buffer: most likely there is more */
         const int64_t nap = fd2_drain_nap(c, (size_t)got);
-        if (nap != 0) {
+        if (nap > 0) {
             *deadline = c->last_read + nap;
             return FD2_READY_LATER;
         }
@@ -148,7 +149,7 @@ static int32_t fd2_drain_drive(fd2_channel* c, uint32_t max_bytes, int64_t* dead
     return answer;
 }
 
-/* A finish that was accepted in the meantime wins: it is owed its on_end. */
+/* Gives the channel to a release. False if a finish came first: that one must get its on_end. */
 static int fd2_drain_let_go(fd2_channel* c) {
     (void)pthread_mutex_lock(&c->lock);
     const int free_to_go = c->state == FD2_DRAIN_RUNNING;
@@ -165,6 +166,7 @@ static void* fd2_drain_thread(void* argument) {
     (void)prctl(PR_SET_NAME, c->spec.thread_name, 0, 0, 0);
     (void)prctl(PR_SET_TIMERSLACK, 1UL, 0, 0, 0); /* the default, 50 us, would double every nap */
     fd2_drain_current = c;
+    unsigned failures = 0; /* of waits, in a row */
     for (;;) {
         int64_t deadline = -1;
         int32_t answer = fd2_drain_turn(c, UINT32_MAX, &deadline);
@@ -181,13 +183,17 @@ static void* fd2_drain_thread(void* argument) {
         const int ready = ppoll(waiting, count, deadline >= 0 ? &left : NULL, NULL);
         fd2_drain_count(&c->wakeups);
         if (ready < 0 && errno != EINTR) {
-            (void)fd2_drain_end(c, FD2_END_ERROR, errno);
-            break;
+            /* No memory, or a limit of open files below 2. A turn is allowed at any time, so take
+             * one now and then until ppoll works again. */
+            const struct timespec pause = fd2_drain_timespec(FD2_DRAIN_RETRY_NS << failures);
+            (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+            if (failures < FD2_DRAIN_TRIES - 1) ++failures;
+            continue;
         }
+        failures = 0;
         if (ready > 0 && waiting[0].revents) {
             uint64_t rung;
-            if (read(c->wake, &rung, sizeof(rung)) < 0)
-                continue; /* somebody else's ring: none left */
+            if (read(c->wake, &rung, sizeof(rung)) < 0) continue; /* no ring was left to take */
         }
     }
     return NULL;

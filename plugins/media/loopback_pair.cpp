@@ -13,16 +13,16 @@ namespace fd2::plugin {
 
 namespace {
 
-// Strangers that may be queued before ours without its handshake being put off.
+// How many connections of other processes may be queued before ours without delaying it.
 constexpr int backlog = 16;
 
-/// Closes what it holds, errno untouched.
-struct held {
+/// A descriptor that is closed with this object; errno is left alone.
+struct owned_fd {
     int fd = -1;
-    held() = default;
-    held(const held&) = delete;
-    held& operator=(const held&) = delete;
-    ~held() { reset(); }
+    owned_fd() = default;
+    owned_fd(const owned_fd&) = delete;
+    owned_fd& operator=(const owned_fd&) = delete;
+    ~owned_fd() { reset(); }
     void reset() {
         const int kept_errno = errno;
         if (fd >= 0) close(fd);
@@ -30,9 +30,9 @@ struct held {
         errno = kept_errno;
     }
     int release() {
-        const int given = fd;
+        const int released = fd;
         fd = -1;
-        return given;
+        return released;
     }
 };
 
@@ -46,8 +46,8 @@ sockaddr* generic(sockaddr_in& address) {
     return reinterpret_cast<sockaddr*>(&address);
 }
 
-bool same(const sockaddr_in& one, const sockaddr_in& other) {
-    return one.sin_port == other.sin_port && one.sin_addr.s_addr == other.sin_addr.s_addr;
+bool same(const sockaddr_in& left, const sockaddr_in& right) {
+    return left.sin_port == right.sin_port && left.sin_addr.s_addr == right.sin_addr.s_addr;
 }
 
 bool fail(pair_failure& out, const char* operation, int sys_errno = errno) {
@@ -55,7 +55,7 @@ bool fail(pair_failure& out, const char* operation, int sys_errno = errno) {
     return false;
 }
 
-/// Waits until a connection can be accepted; until the deadline.
+/// Waits until a connection can be accepted, at most until the deadline.
 bool wait_for(int listener, int connecting, std::int64_t deadline, pair_failure& failed) {
     for (;;) {
         const std::int64_t left = deadline - now();
@@ -79,7 +79,7 @@ bool wait_for(int listener, int connecting, std::int64_t deadline, pair_failure&
 
 /// Accepts until the peer is `ours`.
 bool accept_ours(int listener, int connecting, const sockaddr_in& ours, std::int64_t deadline,
-                 held& out, pair_failure& failed) {
+                 owned_fd& out, pair_failure& failed) {
     for (;;) {
         sockaddr_in peer{};
         socklen_t size = sizeof(peer);
@@ -100,12 +100,12 @@ bool accept_ours(int listener, int connecting, const sockaddr_in& ours, std::int
 bool make_loopback_pair(std::int64_t deadline, const pair_watch* watch, tcp_ends& out,
                         pair_failure& failed) noexcept {
     constexpr int kind = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
-    held listener;
-    held kept;
-    held child;
+    owned_fd listener;
+    owned_fd kept;
+    owned_fd child;
     listener.fd = socket(AF_INET, kind, 0);
     if (listener.fd < 0) return fail(failed, "socket");
-    // No SO_REUSEADDR, no SO_REUSEPORT: nobody else can bind the address that the kernel picks.
+    // No SO_REUSEADDR, no SO_REUSEPORT: no one else can bind the address that the kernel picks.
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -126,15 +126,15 @@ bool make_loopback_pair(std::int64_t deadline, const pair_watch* watch, tcp_ends
     if (!accept_ours(listener.fd, kept.fd, ours, deadline, child, failed)) return false;
     listener.reset();
 
-    const int on = 1;
-    if (setsockopt(child.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0) {
+    const int yes = 1;
+    if (setsockopt(child.fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)) != 0) {
         return fail(failed, "setsockopt TCP_NODELAY");
     }
     // A child that reads its fd 2 sees the end of the file. Shut on the child's side: a FIN from
     // ours would make us the one that closes first, and leave a TIME_WAIT for each channel.
     if (shutdown(child.fd, SHUT_RD) != 0) return fail(failed, "shutdown");
-    // Nothing of ours is ever unsent: the reset at our close, whoever closes it, only spares the
-    // port a TIME_WAIT.
+    // We never send anything, so the reset at our close loses nothing; it keeps the port out of
+    // TIME_WAIT.
     const linger at_once{1, 0};
     if (setsockopt(kept.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) != 0) {
         return fail(failed, "setsockopt SO_LINGER");
