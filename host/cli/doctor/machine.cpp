@@ -20,8 +20,8 @@
 #include <climits>
 #include <cstring>
 #include <string_view>
-#include <vector>
 
+#include "base/files.hpp"
 #include "base/unique_fd.hpp"
 #include "forward/forwarder.hpp"
 
@@ -100,7 +100,7 @@ own_stderr look_at_stderr(bool closed) {
     while (answered < 0 && errno == EINTR);
     out.reader_gone = answered > 0 && (ready.revents & (POLLERR | POLLHUP)) != 0;
     out.full = answered == 0 && out.writable;
-    out.way = forward::forwarder(STDERR_FILENO, {}).way();
+    out.writer = forward::forwarder(STDERR_FILENO, {}).writer_name();
     return out;
 }
 
@@ -112,8 +112,7 @@ stderr_name look_at_dev_stderr() {
     char target[PATH_MAX];
     const ssize_t size = ::readlink("/dev/stderr", target, sizeof(target));
     if (size > 0) out.target.assign(target, static_cast<std::size_t>(size));
-    out.ours = out.error == 0 && ::fstat(STDERR_FILENO, &own) == 0 && own.st_dev == named.st_dev &&
-               own.st_ino == named.st_ino;
+    out.ours = out.error == 0 && ::fstat(STDERR_FILENO, &own) == 0 && same_file(own, named);
     return out;
 }
 
@@ -140,8 +139,8 @@ number of_cgroup(const char* file) {
     if (!read_small("/proc/self/cgroup", text)) return {0, errno};
     const std::size_t at = text.starts_with("0::") ? 0 : text.find("\n0::");
     if (at == text.npos) return {0, ENOENT};
-    const std::size_t from = text.find("::", at) + 2;
-    const std::string path = text.substr(from, text.find('\n', from) - from);
+    const std::size_t start = text.find("::", at) + 2;
+    const std::string path = text.substr(start, text.find('\n', start) - start);
     return published("/sys/fs/cgroup" + path + "/" + file);
 }
 
@@ -218,29 +217,6 @@ int cannot_append(const std::string& file) {
     if (::stat(above.c_str(), &status) != 0) return errno;
     if (!S_ISDIR(status.st_mode)) return ENOTDIR;
     return ::faccessat(AT_FDCWD, above.c_str(), W_OK | X_OK, AT_EACCESS) == 0 ? 0 : errno;
-}
-
-number holds(int fd, std::size_t size, std::uint64_t enough) {
-    const int flags = ::fcntl(fd, F_GETFL);
-    if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) return {0, errno};
-    const std::vector<char> bytes(size, '\n');
-    number out;
-    while (out.value < enough) {
-        const ssize_t put = ::write(fd, bytes.data(), bytes.size());
-        if (put >= 0) {
-            out.value += static_cast<std::uint64_t>(put);
-        } else if (errno != EINTR) {
-            if (errno != EAGAIN) out.error = errno;
-            break;
-        }
-    }
-    return out;
-}
-
-int opened_by_name(int fd) {
-    const std::string name = "/proc/self/fd/" + std::to_string(fd);
-    const unique_fd again(::open(name.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-    return again ? 0 : errno;
 }
 
 std::uint64_t open_descriptors() {

@@ -43,19 +43,19 @@ std::string ask(const std::string& file, const std::string& name, const char* ar
     auto null = process::open_null();
     int ends[2];
     if (!null || ::pipe2(ends, O_CLOEXEC) != 0) return {};
-    const unique_fd from(ends[0]);
-    unique_fd into(ends[1]);
+    const unique_fd read_end(ends[0]);
+    unique_fd write_end(ends[1]);
     process::spawn_spec spec;
     spec.argv = {name, argument};
     spec.program = file;
     spec.standard_input = null->get();
-    spec.standard_output = spec.standard_error = into.get();
+    spec.standard_output = spec.standard_error = write_end.get();
     spec.parent_death_signal = SIGKILL;
     auto child = process::spawn(spec);
     if (!child) return {};
-    into.reset();
-    // `child` goes before `from`: a program that is not done by then is killed.
-    return first_line(from.get(), after(now(), patience));
+    write_end.reset();
+    // `child` goes before `read_end`: a program that is not done by then is killed.
+    return first_line(read_end.get(), after(now(), patience));
 }
 
 }  // namespace
