@@ -1,6 +1,6 @@
 /*
- * A complete backend in plain C: an anonymous pipe, threads, polling and hand-over included.
- * The drain kit is the channel; what stands here is what is particular to a pipe.
+ * A complete backend in C: an anonymous pipe, threads, polling and hand-over included. The drain
+ * kit does most of the work; this file has what is specific to a pipe.
  */
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -8,6 +8,7 @@
 
 #include "fd2/drain.h"
 
+/* Claims, which `fd2 conform` tests. */
 #define CAPS                                                                        \
     (FD2_CAP_POLLABLE | FD2_CAP_WAKE | FD2_CAP_KEEPS_WRITERS | FD2_CAP_REOPENABLE | \
      FD2_CAP_COMPACT | FD2_CAP_ATOMIC | FD2_CAP_HANDOVER)
@@ -16,12 +17,12 @@ static const fd2_option_spec options_table[] = {{
     .struct_size = sizeof(fd2_option_spec),
     .type = FD2_OPTION_BYTES,
     .name = "capacity",
-    .help = "how much the pipe holds before the child blocks; 0 keeps the kernel's size",
+    .help = "how much the pipe holds before the command blocks; 0 keeps the kernel's size",
     .maximum = INT64_C(1) << 30,
 }};
 #define OPTION_COUNT ((uint32_t)(sizeof(options_table) / sizeof(options_table[0])))
 
-/* Says what the kit needs to know of the pipe behind `read_end`; makes that end non-blocking. */
+/* Describes the pipe behind `read_end` to the kit; makes that end non-blocking. */
 static int32_t describe(int read_end, fd2_drain_spec* spec, fd2_error* error) {
     struct stat status;
     const int flags = fcntl(read_end, F_GETFL);
@@ -42,6 +43,7 @@ static int32_t describe(int read_end, fd2_drain_spec* spec, fd2_error* error) {
         .caps = CAPS,
         .capacity_bytes = size > 0 ? (uint64_t)size : 0,
         .capacity_small_writes = size > 0 ? (uint64_t)size : 0,
+        .page_bytes = (uint32_t)sysconf(_SC_PAGESIZE),
     };
     return FD2_OK;
 }
@@ -66,7 +68,7 @@ static int32_t open_channel(fd2_instance* instance, const fd2_options* options,
         spec.child_end = ends[1];
         code = fd2_drain_open(instance, &spec, sink, out, error);
     }
-    if (code != FD2_OK) { /* a call that fails has taken nothing and owes nothing */
+    if (code != FD2_OK) { /* a call that fails has taken over nothing: both ends are still ours */
         close(ends[0]);
         close(ends[1]);
     }
