@@ -1,13 +1,15 @@
-# fd2_backend(<id> SOURCES ... [LINKS target ...] [NO_RUNTIME] [INSTALL])
+# fd2_backend(<id> SOURCES ... [LINKS target ...] [NO_RUNTIME] [INSTALL] [NO_TEST])
 #
 # A backend plugin, `<id>.so`: one exported symbol, everything else hidden; bound at load time, no
 # executable stack, no GNU-unique symbols (they would pin the library for ever).
 # INSTALL: goes where the host of the same prefix looks for it (FD2_BACKEND_INSTALL_DIR).
+# In a project with enable_testing() it also makes a test, "conform: <id>", which runs `fd2 conform` on
+# the built file; not with NO_TEST, and not where no fd2 is installed (FD2_COMMAND).
 # NO_RUNTIME: C++ without exceptions, RTTI and the C++ run-time library; it loads faster.
 get_filename_component(FD2_BACKEND_MODULE_DIR "${CMAKE_CURRENT_LIST_FILE}" DIRECTORY)
 
 function(fd2_backend id)
-    cmake_parse_arguments(BACKEND "NO_RUNTIME;INSTALL" "" "SOURCES;LINKS" ${ARGN})
+    cmake_parse_arguments(BACKEND "NO_RUNTIME;INSTALL;NO_TEST" "" "SOURCES;LINKS" ${ARGN})
     set(target fd2_backend_${id})
     add_library(${target} MODULE ${BACKEND_SOURCES})
     set_target_properties(${target} PROPERTIES
@@ -44,8 +46,18 @@ function(fd2_backend id)
         install(TARGETS ${target} LIBRARY DESTINATION "${FD2_BACKEND_INSTALL_DIR}")
     endif()
     if(TARGET fd2_options)
-        target_link_libraries(${target} PRIVATE fd2_abi fd2_options)
+        target_link_libraries(${target} PRIVATE fd2_kit fd2_options fd2_hardening)
+        return()  # its own tree tests it in its own way
+    endif()
+    target_link_libraries(${target} PRIVATE fd2::kit)
+    if(BACKEND_NO_TEST)
+        return()
+    endif()
+    find_program(FD2_COMMAND fd2 HINTS "${FD2_COMMAND_DIR}")
+    if(FD2_COMMAND)
+        add_test(NAME "conform: ${id}" COMMAND "${FD2_COMMAND}" conform "$<TARGET_FILE:${target}>")
+        set_tests_properties("conform: ${id}" PROPERTIES TIMEOUT 1500)
     else()
-        target_link_libraries(${target} PRIVATE fd2::abi)
+        message(STATUS "fd2 is not installed: no test \"conform: ${id}\"")
     endif()
 endfunction()

@@ -9,18 +9,10 @@ function(run)
     execute_process(COMMAND ${ARGN} COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
 
-# Completion, in the words of the command that is packed.
-foreach(place IN ITEMS
-        "bash:bash-completion/completions/fd2" "zsh:zsh/vendor-completions/_fd2"
-        "fish:fish/vendor_completions.d/fd2.fish")
-    string(REPLACE ":" ";" place "${place}")
-    list(GET place 0 shell)
-    list(GET place 1 file)
-    cmake_path(GET file PARENT_PATH directory)
-    file(MAKE_DIRECTORY "${runtime}/share/${directory}")
-    run("${runtime}/bin/fd2" completion ${shell} OUTPUT_FILE "${runtime}/share/${file}")
-    file(CHMOD "${runtime}/share/${file}" FILE_PERMISSIONS ${plain})
-endforeach()
+# Debian's zsh looks for what packages bring in a directory of its own.
+file(MAKE_DIRECTORY "${runtime}/share/zsh/vendor-completions")
+file(RENAME "${runtime}/share/zsh/site-functions/_fd2" "${runtime}/share/zsh/vendor-completions/_fd2")
+file(REMOVE_RECURSE "${runtime}/share/zsh/site-functions")
 
 # Who may copy it, and what has changed. TIMESTAMP heeds SOURCE_DATE_EPOCH.
 string(TIMESTAMP date "%a, %d %b %Y %H:%M:%S +0000" UTC)

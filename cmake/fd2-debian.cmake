@@ -11,9 +11,6 @@ if(NOT CMAKE_INSTALL_PREFIX STREQUAL "/usr")
     return()
 endif()
 
-install(FILES README.md DESTINATION "${CMAKE_INSTALL_DOCDIR}")
-install(DIRECTORY docs/ DESTINATION "${CMAKE_INSTALL_DOCDIR}/docs"
-    FILES_MATCHING PATTERN "*.md" PATTERN "*.json" PATTERN man EXCLUDE)
 install(FILES cmake/debian/fd2.lintian-overrides
     DESTINATION "${CMAKE_INSTALL_DATADIR}/lintian/overrides" RENAME fd2)
 install(DIRECTORY examples/ DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/libfd2-dev/examples"
@@ -66,11 +63,10 @@ set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA
     "${PROJECT_SOURCE_DIR}/cmake/debian/triggers" "${PROJECT_BINARY_DIR}/debian/shlibs")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SUGGESTS "openssh-client, rsync")
 set(CPACK_DEBIAN_RUNTIME_DESCRIPTION
-"keeps, counts and passes on the stderr of ssh and others
-fd2 starts a command, nearly always ssh, leaves its stdin and stdout alone, and
-carries its stderr: every byte is recorded and shown as before, nothing hangs
-because a helper of ssh keeps the stderr open, and the last words of a failed
-run are kept.
+"captures and passes on the stderr of ssh and other commands
+fd2 runs a command, nearly always ssh, and captures its stderr, without hanging,
+blocking or losing the last lines. Every byte is recorded and shown as before;
+stdin, stdout and the exit status stay the command's own.
 .
 This package has the command, the library libfd2 and four backends.")
 

@@ -5,6 +5,7 @@ include(CMakePackageConfigHelpers)
 set(directory "${CMAKE_INSTALL_LIBDIR}/cmake/fd2")
 configure_package_config_file(cmake/fd2-config.cmake.in fd2-config.cmake
     INSTALL_DESTINATION "${directory}"
+    PATH_VARS CMAKE_INSTALL_BINDIR
     NO_SET_AND_CHECK_MACRO)
 # Before 1.0 a minor release may change the interface.
 write_basic_package_version_file(fd2-config-version.cmake COMPATIBILITY SameMinorVersion)

@@ -15,35 +15,42 @@ endif()
 add_executable(fd2_test_pch "${PROJECT_SOURCE_DIR}/tests/support/precompiled.cpp")
 target_include_directories(fd2_test_pch PRIVATE "${PROJECT_SOURCE_DIR}/tests")
 target_link_libraries(fd2_test_pch PRIVATE fd2_options Catch2::Catch2 Threads::Threads)
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    # The first for ccache. The others: with it gcc 12 no longer knows what stands in a system header,
-    # and shows its false alarms about std::string.
-    target_compile_options(fd2_test_pch PUBLIC
-        -fpch-preprocess -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow
-        -Wno-stringop-overread)
-else()
-    target_compile_options(fd2_test_pch PUBLIC "SHELL:-Xclang -fno-pch-timestamp")
+set_target_properties(fd2_test_pch PROPERTIES FD2_IS_TEST ON)
+if(NOT FD2_SANITIZE)
+    # Two thirds of the time that they take at -O2 -g.
+    target_compile_options(fd2_test_pch PUBLIC $<$<CONFIG:RelWithDebInfo>:-O1$<SEMICOLON>-g1>)
 endif()
+target_link_libraries(fd2_test_pch PRIVATE fd2_precompiled)
 target_precompile_headers(fd2_test_pch PRIVATE "${PROJECT_SOURCE_DIR}/tests/support/catch.hpp")
+
+# All programs of fd2_test: what the suites under a sanitizer need, without the end-to-end tests.
+add_custom_target(fd2_suites)
 
 function(fd2_test name)
     cmake_parse_arguments(TEST "" "" "SOURCES;LINKS;LABELS" ${ARGN})
     add_executable(test_${name} ${TEST_SOURCES})
     target_include_directories(test_${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
-    target_link_libraries(test_${name} PRIVATE fd2_options ${TEST_LINKS})
+    target_link_libraries(test_${name} PRIVATE fd2_options fd2_precompiled ${TEST_LINKS})
     if(FD2_CATCH_V3)
         target_link_libraries(test_${name} PRIVATE Catch2::Catch2WithMain)
     else()
         target_link_libraries(test_${name} PRIVATE fd2_catch_main)
     endif()
+    # Tests have names like `hang` to themselves in every file.
+    set_target_properties(test_${name} PROPERTIES FD2_IS_TEST ON UNITY_BUILD OFF)
+    add_dependencies(fd2_suites test_${name})
     target_precompile_headers(test_${name} REUSE_FROM fd2_test_pch)
     target_compile_options(test_${name} PRIVATE
         $<TARGET_PROPERTY:fd2_test_pch,INTERFACE_COMPILE_OPTIONS>)
     if(NOT TEST_LABELS)
         set(TEST_LABELS unit)
     endif()
+    set(limit 120)
+    if(FD2_SANITIZE)
+        set(limit 900) # some ten times as slow, and beside other tests
+    endif()
     catch_discover_tests(test_${name} TEST_PREFIX "${name}: "
-        PROPERTIES TIMEOUT 120 LABELS "${TEST_LABELS}")
+        PROPERTIES TIMEOUT ${limit} LABELS "${TEST_LABELS}")
 endfunction()
 
 # fd2_python_tests(<variable> <prefix> <file>)

@@ -8,7 +8,7 @@ def median(values):
 
 
 def spread(values):
-    """The middle half: lower and upper quartile."""
+    """The lower and the upper quartile."""
     if len(values) < 2:
         return values[0], values[0]
     low, _, high = statistics.quantiles(values, n=4, method="inclusive")

@@ -133,8 +133,8 @@ def relay_panels(to, relay, cat="cat"):
         to.text(MARGIN + 8, y + ROW / 2 + 4.5, name, weight=600 if is_ours(name) else 400)
     middle = LABELS + (WIDTH - LABELS) / 2
     dot_panel(to, LABELS + 40, middle - 10, top, f"Throughput, × {cat}",
-              "filled: 4 KiB writes; hollow: a write a line", names, rates)
-    dot_panel(to, middle + 30, WIDTH - MARGIN - 12, top, f"The relay's CPU a byte, × {cat}",
+              "filled: 4 KiB writes; hollow: one write per line", names, rates)
+    dot_panel(to, middle + 30, WIDTH - MARGIN - 12, top, f"The relay's CPU per byte, × {cat}",
               "less is better", names, costs)
     to.height = top + HEAD + ROW * len(names) + 34
 

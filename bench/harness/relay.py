@@ -40,7 +40,7 @@ def filters_and_limits(setting):
     yield Candidate("no relay: child to the sink", kind="direct")
     for name, program in (("splice", "splice_relay"), ("epoll", "epoll_relay"),
                           ("libuv", "uv_relay"), ("naive thread", "naive_thread"),
-                          ("reference's thread", "reference_thread")):
+                          ("original thread", "original_thread")):
         if setting.has(program):
             yield Candidate(name, (setting.program(program),))
         else:
@@ -56,8 +56,8 @@ def fd2_run(setting, name="fd2 run", backend="pipe", medium=""):
 
 def candidates(setting):
     yield from filters_and_limits(setting)
-    if setting.seed_tokio:
-        yield Candidate("seed's tokio loop", (setting.seed_tokio,), "wrapper")
+    if setting.tokio_loop:
+        yield Candidate("tokio loop", (setting.tokio_loop,), "wrapper")
     yield fd2_run(setting)
     rooms = (setting.program("rooms_relay"), f"--backends={setting.plugins}")
     yield Candidate("fd2, in process", (*rooms, "--"), "wrapper")
@@ -194,13 +194,23 @@ def measure(setting, who, size, sink="null", seconds=0.3):
 def measure_all(setting):
     everybody = list(candidates(setting))
     to_pipe = [one for one in everybody
-               if one.name in ("cat", "fd2 run", "splice", "epoll", "reference's thread")]
+               if one.name in ("cat", "fd2 run", "splice", "epoll", "original thread")]
     check_carried(setting, fd2_run(setting))
     return {
         "4k": measure(setting, everybody, 4096),
         "line": measure(setting, everybody, 80),
         "4k to a pipe": measure(setting, to_pipe, 4096, "pipe"),
     }
+
+
+# From a byte to a whole pipe, and what lies around a page.
+SIZES = (1, 80, 512, 1024, 2048, 3000, 4000, 4080, 4096, 8192, 65536)
+
+
+def sizes(setting):
+    """{size of a write: {name: data}}: fd2 run beside cat. A cliff between two sizes shows here."""
+    who = [Candidate("cat", ("cat",)), fd2_run(setting)]
+    return {size: measure(setting, who, size, seconds=0.1) for size in SIZES}
 
 
 def check_carried(setting, who):

@@ -29,7 +29,7 @@ def measures(outcomes):
         middle = "–" if one.value is None else f"{m.show(one.low)} … {m.show(one.high)}"
         rows.append([f"{m.number}. {m.what}", seen, middle, m.bound(m.gate), m.bound(m.goal),
                      one.verdict])
-    return table(["measure", "ours", "middle half", "gate", "goal", "verdict"], rows)
+    return table(["measure", "ours", "interquartile range", "gate", "goal", "verdict"], rows)
 
 
 def figure(value):
@@ -54,8 +54,19 @@ def relays(relay):
     names = sorted(relay["4k"], key=lambda name: -(cells("4k", name)[0] or 0))
     rows = [[name, *(figure(cell) for mode in modes for cell in cells(mode, name))]
             for name in names]
-    return table(["relay", "4 KiB writes: × cat", "CPU s/GiB", "a write a line: × cat",
+    return table(["relay", "4 KiB writes: × cat", "CPU s/GiB", "one write per line: × cat",
                   "CPU s/GiB", "to a pipe: × cat", "CPU s/GiB"], rows)
+
+
+def by_size(sizes):
+    rows = []
+    for size, data in sizes.items():
+        if len(data) < 2:
+            continue
+        ours, cat = data["fd2 run"], data["cat"]
+        rows.append([size, *(figure(median(ratios(ours[key], cat[key])) if min(cat[key]) else None)
+                             for key in ("bytes_per_second", "cpu_seconds_per_gib"))])
+    return table(["size of a write", "throughput, × cat", "CPU, × cat"], rows)
 
 
 def delays(latency):
@@ -116,7 +127,7 @@ def backend_relays(backends):
                   for cat in (same, pipe)), median(data["cpu_seconds_per_gib"])]
 
     return table(["relay", "4 KiB writes: × cat on the same", "× cat on a pipe", "CPU s/GiB",
-                  "a write a line: × cat on the same", "× cat on a pipe", "CPU s/GiB"],
+                  "one write per line: × cat on the same", "× cat on a pipe", "CPU s/GiB"],
                  [[name, *(figure(cell) for mode in ("4k", "line") for cell in cells(mode, name))]
                   for name in backends["4k"]])
 
@@ -150,8 +161,8 @@ def line_costs(lines):
                  [[name, figure(value)] for name, value in lines.items()])
 
 
-SECTIONS = (("relay", relays), ("backends", backend_relays), ("many", many_channels),
-            ("latency", delays), ("startup", startups), ("rsync", rsyncs), ("spawn", spawns),
+SECTIONS = (("relay", relays), ("sizes", by_size), ("backends", backend_relays),
+            ("many", many_channels), ("latency", delays), ("startup", startups), ("rsync", rsyncs), ("spawn", spawns),
             ("close", closes), ("handover", handovers), ("capacity", capacities),
             ("lines", line_costs))
 

@@ -14,7 +14,7 @@ class Setting:
     writer_cpu: int
     relay_cpu: int
     quick: bool
-    seed_tokio: str | None = None  # the built peer
+    tokio_loop: str | None = None  # the built peer
     failed: bool = False
     notes: list = dataclasses.field(default_factory=list)
     order: random.Random = dataclasses.field(default_factory=lambda: random.Random(2))

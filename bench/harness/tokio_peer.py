@@ -15,27 +15,27 @@ directory = "{REGISTRY}"
 
 def build(setting, source, target):
     """The program, or None, and a note says why."""
-    program = os.path.join(target, "target", "release", "seed_tokio")
+    program = os.path.join(target, "target", "release", "tokio_loop")
     for cargo in (shutil.which("cargo"), "/usr/bin/cargo"):
         if cargo and os.path.exists(cargo):
             break
     else:
-        setting.note("the seed's tokio loop was left out: there is no cargo")
+        setting.note("the tokio loop was left out: there is no cargo")
         return None
     if not any(name.startswith("tokio-1") for name in listed(REGISTRY)):
-        setting.note("the seed's tokio loop was left out: librust-tokio-dev is not installed")
+        setting.note("the tokio loop was left out: librust-tokio-dev is not installed")
         return None
     try:
         copy(source, target)
     except OSError as why:
-        setting.note(f"the seed's tokio loop was left out: {why}")
+        setting.note(f"the tokio loop was left out: {why}")
         return None
     done = subprocess.run([cargo, "build", "--release", "--offline", "--quiet"], cwd=target,
                           env=os.environ | {"CARGO_TARGET_DIR": os.path.join(target, "target")},
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        setting.note(f"the seed's tokio loop was left out: cargo: {last}")
+        setting.note(f"the tokio loop was left out: cargo: {last}")
         return None
     return program
 

@@ -65,10 +65,10 @@ class raw_channels final : public receiver {
         const auto& one = *static_cast<channel*>(self);
         if (one.record) one.record->finish(end_kind::stopped, 0);
     }
-    static std::int32_t reserve(void* self, std::uint8_t** data, std::uint32_t* room) {
+    static std::int32_t reserve(void* self, std::uint8_t** data, std::uint32_t* space) {
         std::size_t size = 0;
         *data = static_cast<channel*>(self)->record->reserve(size);
-        *room = static_cast<std::uint32_t>(size);
+        *space = static_cast<std::uint32_t>(size);
         return *data != nullptr ? FD2_OK : FD2_E_RESOURCE;
     }
 
@@ -83,7 +83,7 @@ class host_channels final : public receiver {
     host_channels(std::string_view directory, std::string_view backend)
         : name_(backend),
           with_(name_.as_settings()),
-          plugins_({{std::string(directory), loader::trust::callers}}),
+          plugins_({{std::string(directory), channel::trust_source::caller}}),
           pool_(plugins_, nullptr) {
         want_.backends = {name_.id};
         want_.inherit = false;
@@ -116,9 +116,9 @@ class host_channels final : public receiver {
       public:
         consumer() = default;
         explicit consumer(meter* into) : into_(into) {}
-        bool offer(const std::uint8_t* data, std::size_t size) noexcept override {
+        flow offer(const std::uint8_t* data, std::size_t size) noexcept override {
             into_->take(data, size);
-            return false;
+            return flow::more;
         }
 
       private:
@@ -127,9 +127,9 @@ class host_channels final : public receiver {
 
     backend_name name_;
     settings::settings with_;
-    loader::loader plugins_;
+    channel::loader plugins_;
     channel::backend_pool pool_;
-    channel::wish want_;
+    channel::open_request want_;
     std::vector<consumer> consumers_;
     std::vector<std::unique_ptr<channel::channel>> opened_;
 };

@@ -17,7 +17,7 @@ namespace {
 
 union rights {
     cmsghdr header;
-    char room[CMSG_SPACE(rights_batch * sizeof(int))];
+    char memory[CMSG_SPACE(rights_batch * sizeof(int))];
 };
 
 }  // namespace
@@ -61,7 +61,7 @@ void writer_process::flush() {
     msghdr message{};
     message.msg_iov = &part;
     message.msg_iovlen = 1;
-    message.msg_control = control.room;
+    message.msg_control = control.memory;
     message.msg_controllen = CMSG_SPACE(waiting_.size() * sizeof(int));
     cmsghdr* const header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;

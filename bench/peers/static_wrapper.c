@@ -23,8 +23,8 @@ static char tail[64 * 1024];
 static size_t tail_at;
 
 static void keep(const char* data, size_t size) {
-    const size_t room = sizeof tail - tail_at;
-    const size_t first = size < room ? size : room;
+    const size_t space = sizeof tail - tail_at;
+    const size_t first = size < space ? size : space;
     memcpy(tail + tail_at, data, first);
     memcpy(tail, data + first, size - first);
     tail_at = (tail_at + size) % sizeof tail;

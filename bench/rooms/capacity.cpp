@@ -22,7 +22,7 @@ using namespace fd2::bench;
 
 constexpr std::array<std::size_t, 6> sizes{1, 20, 80, 1024, 4096, 65536};
 
-/// What arrives on its own, later, makes room again (TCP): full is what stays full so long.
+/// TCP takes more once what was sent has arrived: full is what stays full so long.
 constexpr int patience = 50;  // milliseconds
 
 std::uint64_t fill(int fd, std::size_t size) {
@@ -37,8 +37,8 @@ std::uint64_t fill(int fd, std::size_t size) {
         }
         if (errno == EINTR) continue;
         if (errno != EAGAIN) die("write");
-        pollfd room{fd, POLLOUT, 0};
-        if (::poll(&room, 1, patience) == 0) return total;
+        pollfd writable{fd, POLLOUT, 0};
+        if (::poll(&writable, 1, patience) == 0) return total;
     }
 }
 

@@ -23,8 +23,8 @@
 
 #include "base/clock.hpp"
 #include "base/unique_fd.hpp"
+#include "channel/loader.hpp"
 #include "channel/selection.hpp"
-#include "loader/loader.hpp"
 #include "support/arguments.hpp"
 #include "support/backend.hpp"
 #include "support/process.hpp"
@@ -73,8 +73,8 @@ class our_way {
         pause(settle);
         start = now();
         chosen->opened->child_exited();
-        chosen->opened->finish(FD2_FINISH_DRAIN);
-        if (!chosen->opened->join(never)) bench::die("join");
+        chosen->opened->finish(channel::finish_mode::drain);
+        if (!chosen->opened->join_and_close(never)) bench::die("join");
         chosen->opened.reset();
         out.close = now() - start;
         return out;
@@ -83,7 +83,7 @@ class our_way {
   private:
     channel::backend_pool* pool_;
     settings::settings with_;
-    channel::wish want_;
+    channel::open_request want_;
 };
 
 struct socket_drain {
@@ -160,7 +160,8 @@ void print(const char* name, const std::vector<figures>& all, nanoseconds_t figu
 
 int main(int argc, char** argv) {
     const bench::arguments given(argc, argv);
-    loader::loader plugins({{std::string(given.word("backends", "")), loader::trust::callers}});
+    channel::loader plugins(
+        {{std::string(given.word("backends", "")), channel::trust_source::caller}});
     channel::backend_pool pool(plugins, nullptr);
     std::map<std::string, way> ways{
         {"reference", close_as_reference},

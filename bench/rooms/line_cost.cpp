@@ -67,9 +67,8 @@ void split(benchmark::State& state) {
     const chunk_of_lines chunk;
     capture::line_splitter splitter(max_line, 1, false);
     for (auto _ : state) {
-        splitter.feed(chunk.text(), 0, [](const capture::line_view& line) {
-            benchmark::DoNotOptimize(line.rest.data());
-        });
+        splitter.feed(chunk.text(), 0,
+                      [](const line_view& line) { benchmark::DoNotOptimize(line.rest.data()); });
     }
     count_lines(state);
 }
@@ -87,17 +86,17 @@ void record_only(benchmark::State& state) {
 void record_in_place(benchmark::State& state) {
     const chunk_of_lines chunk;
     capture::capture record({});
-    while (record.look().total_bytes < capture::tail::reservable_after) {
+    while (record.take_snapshot().total_bytes < capture::tail::reservable_after) {
         record.append(chunk.data(), chunk.size());
     }
     for (auto _ : state) {
-        std::size_t room = 0;
-        std::uint8_t* memory = record.reserve(room);
+        std::size_t space = 0;
+        std::uint8_t* memory = record.reserve(space);
         if (!memory) {
             state.SkipWithError("no memory offered");
             break;
         }
-        benchmark::DoNotOptimize(record.append(memory, std::min(room, chunk.size())));
+        benchmark::DoNotOptimize(record.append(memory, std::min(space, chunk.size())));
     }
     count_lines(state);
 }
@@ -138,25 +137,24 @@ void record_and_reader(benchmark::State& state, Look look) {
 void record_and_new_strings(benchmark::State& state) {
     record_and_reader(state, [](capture::subscriber& lines) {
         const auto line = lines.poll();
-        if (line) benchmark::DoNotOptimize(line->text.data());
+        if (line) benchmark::DoNotOptimize(std::string(line->rest).data());
         return line.has_value();
     });
 }
 
 void record_and_one_string(benchmark::State& state) {
-    record_and_reader(state, [line = capture::line()](capture::subscriber& lines) mutable {
-        const bool found = lines.poll(line);
-        benchmark::DoNotOptimize(line.text.data());
-        return found;
+    record_and_reader(state, [text = std::string()](capture::subscriber& lines) mutable {
+        const auto line = lines.poll();
+        if (line) benchmark::DoNotOptimize(text.assign(line->rest).data());
+        return line.has_value();
     });
 }
 
 void record_and_lent_lines(benchmark::State& state) {
     record_and_reader(state, [](capture::subscriber& lines) {
-        capture::lent_line line;
-        const bool found = lines.poll(line);
-        benchmark::DoNotOptimize(line.text.data());
-        return found;
+        const auto line = lines.poll();
+        if (line) benchmark::DoNotOptimize(line->rest.data());
+        return line.has_value();
     });
 }
 

@@ -15,13 +15,13 @@
 #include <thread>
 
 #include "capture/subscriber.hpp"
+#include "channel/loader.hpp"
 #include "channel/selection.hpp"
 #include "forward/forwarder.hpp"
-#include "loader/loader.hpp"
 #include "process/spawn.hpp"
+#include "run/poll_driver.hpp"
 #include "support/arguments.hpp"
 #include "support/process.hpp"
-#include "transport/ending.hpp"
 
 namespace {
 
@@ -53,26 +53,13 @@ class live_reader {
         } else {
             bench::pin(cpu);
         }
-        capture::lent_line line;
-        while (queue_->wait(line, never)) bytes_ += line.text.size();
+        while (const auto line = queue_->wait(never)) bytes_ += line->size();
     }
 
     std::shared_ptr<capture::subscriber> queue_ = std::make_shared<capture::subscriber>();
     std::uint64_t bytes_ = 0;
     std::thread thread_;
 };
-
-process::child start(channel::channel& carried, char** command) {
-    process::spawn_spec spec;
-    for (; *command; ++command) spec.argv.emplace_back(*command);
-    spec.parent_death_signal = SIGKILL;
-    auto end = carried.take_child_end();
-    if (!end) fail(end.error());
-    spec.standard_error = end->get();
-    auto child = process::spawn(spec);
-    if (!child) fail(child.error());
-    return std::move(*child);
-}
 
 }  // namespace
 
@@ -83,40 +70,41 @@ int main(int argc, char** argv) {
     sigaddset(&pipe_signal, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &pipe_signal, nullptr);
 
-    loader::loader plugins({{std::string(given.word("backends", "")), loader::trust::callers}});
+    channel::loader plugins(
+        {{std::string(given.word("backends", "")), channel::trust_source::caller}});
     channel::backend_pool pool(plugins, nullptr);
     forward::forwarder out(STDERR_FILENO, {});
-    transport::forwarding forwards(out);
-    auto ended = transport::end_signal::make();
-    if (!ended) fail(ended.error());
+    const auto bell = runs::wakeup::make();
+    if (!bell) fail(bell.error());
 
-    channel::channel_setup setup;
-    setup.bytes = &forwards;
-    setup.on_ended = [&] { ended->raise(); };
-    channel::wish want;
-    want.backends = {"pipe"};
-    want.inherit = false;
+    runs::stderr_plan plan;
+    plan.want.backends = {"pipe"};
+    plan.want.inherit = false;
     const settings::settings with;
-    auto chosen = channel::open_channel(pool, with, want, std::move(setup));
-    if (!chosen) fail(chosen.error());
-    forwards.attach([to = chosen->opened.get()] { to->room(channel::pauser::bytes); });
-    const auto record = chosen->opened->record();
+    runs::run one({}, [&bell] { (*bell)->ring(); });
+    auto opened =
+        one.open(plan, with, false, &out, [&](const auto& want, auto setup, auto& attempts) {
+            return channel::open_channel(pool, with, want, std::move(setup), &attempts);
+        });
+    if (!opened) fail(opened.error());
+    const auto record = one.record();
     std::optional<live_reader> reader;
     if (given.flag("subscriber")) {
         reader.emplace(given.number("subscriber-cpu", -1));
         record->add(reader->queue());
     }
 
-    auto child = start(*chosen->opened, given.command());
-    const transport::running all{child, chosen->opened, &*ended, &forwards};
-    const auto ending = transport::wait_to_end(all, {});
-    if (!ending) fail(ending.error());
+    process::spawn_spec spec;
+    for (char** word = given.command(); *word; ++word) spec.argv.emplace_back(*word);
+    spec.parent_death_signal = SIGKILL;
+    if (auto good = one.spawn(std::move(spec)); !good) fail(good.error());
+    runs::run_to_exit(one, bell->get());
     if (reader) reader->join();
-    const auto seen = record->look();
+    const auto seen = record->take_snapshot();
     std::printf("{\"bytes\":%llu,\"lines\":%llu,\"sent\":%llu,\"dropped\":%llu}\n",
                 static_cast<unsigned long long>(seen.total_bytes),
                 static_cast<unsigned long long>(seen.total_lines),
                 static_cast<unsigned long long>(reader ? reader->queue()->sent() : 0),
                 static_cast<unsigned long long>(reader ? reader->queue()->dropped() : 0));
-    return ending->status.success() ? 0 : 1;
+    return one.ended()->status.success() ? 0 : 1;
 }

@@ -4,7 +4,7 @@ namespace fd2::bench {
 
 loaded_backend::loaded_backend(std::string_view directory, std::string_view name)
     : name_(name),
-      plugins_({{std::string(directory), loader::trust::callers}}),
+      plugins_({{std::string(directory), channel::trust_source::caller}}),
       pool_(plugins_, nullptr) {
     auto found = pool_.get(name_.id);
     if (!found) {

@@ -11,7 +11,7 @@
 
 #include "base/unique_fd.hpp"
 #include "channel/backend_pool.hpp"
-#include "loader/loader.hpp"
+#include "channel/loader.hpp"
 #include "settings/settings.hpp"
 
 namespace fd2::bench {
@@ -59,7 +59,7 @@ class loaded_backend {
     fd2_options options() const;
 
     backend_name name_;
-    loader::loader plugins_;
+    channel::loader plugins_;
     channel::backend_pool pool_;
     std::shared_ptr<channel::backend_instance> from_;
     std::vector<fd2_option> options_;

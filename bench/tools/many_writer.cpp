@@ -21,7 +21,7 @@ using namespace fd2::bench;
 
 union rights {
     cmsghdr header;
-    char room[CMSG_SPACE(rights_batch * sizeof(int))];
+    char memory[CMSG_SPACE(rights_batch * sizeof(int))];
 };
 
 /// One order, and what came beside it. False: the other side is gone.
@@ -31,8 +31,8 @@ bool receive(order_to_write& order, std::vector<int>& ends) {
     msghdr message{};
     message.msg_iov = &part;
     message.msg_iovlen = 1;
-    message.msg_control = control.room;
-    message.msg_controllen = sizeof(control.room);
+    message.msg_control = control.memory;
+    message.msg_controllen = sizeof(control.memory);
     const ssize_t got = ::recvmsg(STDIN_FILENO, &message, MSG_CMSG_CLOEXEC);
     if (got < 0) die("recvmsg");
     if (got == 0) return false;

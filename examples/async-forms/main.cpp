@@ -1,5 +1,4 @@
-// Every way to be told that a child has ended, one function each. Any completion token of Asio's
-// does; these are the usual ones.
+// Every usual way to wait for a child's end, one function each. Any completion token of Asio works.
 #include <fd2/async.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -83,7 +82,7 @@ void cancellation_slot(const fd2::host& host) {
     asio::cancellation_signal stop;
     child.async_wait(
         asio::bind_cancellation_slot(stop.slot(), [&](error_code failed, const fd2::exit_report&) {
-            // Only the waiting has ended. The child runs on, and can be waited for again.
+            // Only the wait has ended. The child is still running, and can be waited for again.
             std::printf("cancellation slot: %s\n",
                         failed == asio::error::operation_aborted ? "cancelled" : "not cancelled");
             child.kill(SIGTERM);
@@ -140,8 +139,8 @@ void detached(const fd2::host& host) {
     asio::io_context io;
     fd2::ssh_command command = shell("echo unheard >&2");
     fd2::AsyncSshTransport child = fd2::async_spawn(io.get_executor(), host, command);
-    // Nobody is told. The child must outlive the loop, for its destructor would kill it; the loop
-    // runs until the child has been collected.
+    // No handler is called. The child object must outlive the loop, because its destructor would
+    // kill the child; the loop runs until the child has been collected.
     child.async_wait(asio::detached);
     io.run();
     std::printf("detached: %s, %s", fd2::text_of(child.try_wait().value()).c_str(),
@@ -159,7 +158,7 @@ void multi_threaded(const fd2::host& host) {
     }
     int sum = 0;
     {
-        // Each child keeps itself in order; one object is still for one thread at a time.
+        // Each child has a strand of its own; one object is still for one thread at a time.
         std::vector<std::jthread> threads;
         for (int i = 0; i < 4; ++i) threads.emplace_back([&] { io.run(); });
         for (auto& one : ended) sum += one.get().status.code();
@@ -172,8 +171,7 @@ void multi_threaded(const fd2::host& host) {
 int main() {
     try {
         fd2::host_options options;
-        // What the children say is only captured here, so the flag is said: it is on by default on
-        // Linux alone.
+        // Stderr is only captured here, so the flag is set: it is on by default only on Linux.
         options.set = {"features.ssh-socketpair-stderr=true", "forward.mode=off", "surface=never"};
         const fd2::host host(options);
         callback(host);

@@ -1,8 +1,8 @@
 // Runs one command on many hosts at once, on one thread: lines of stdout and stderr appear as they
-// come, each with its host before it, and a table at the end says what became of whom.
+// come, each after its host's name, and a table at the end shows the result for each host.
 //
 // The async transport with coroutines. Each host has one that starts its ssh and then waits for
-// three things at a time: lines of stderr, bytes of stdout, the end.
+// three things at the same time: lines of stderr, bytes of stdout, the end.
 #include <fd2/async.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -35,7 +35,7 @@ constexpr std::string_view usage =
 Runs COMMAND on all HOSTs at once. Lines of stdout and stderr are shown as they come, after the name
 of their host; at the end a table on stderr. Ctrl-C ends all of them, a second one at once.
 
-  --rsh WORDS   in place of "ssh", split at blanks: --rsh "ssh -p 2222"
+  --rsh WORDS   use instead of "ssh", split at spaces: --rsh "ssh -p 2222"
 
 Exit status: 0 when it succeeded everywhere, 1 when not, 128 + N after signal N, 2 for wrong usage.
 )";
@@ -80,7 +80,7 @@ options parse(const std::vector<std::string>& words) {
     return out;
 }
 
-/// What became of one host.
+/// The result for one host.
 struct outcome {
     std::string host;
     bool success = false;
@@ -112,8 +112,8 @@ class fan {
   private:
     static fd2::host_options captured() {
         fd2::host_options out;
-        // The lines are shown by this program, so fd2 is neither to forward them nor to print them
-        // afterwards. On Linux the flag is on; where it is not, children inherit our stderr.
+        // This program shows the lines, so fd2 must neither forward them nor print them afterwards.
+        // The flag is on by default on Linux; if it is off, children inherit our stderr.
         out.set = {"features.ssh-socketpair-stderr=true", "forward.mode=off", "surface=never"};
         return out;
     }
@@ -157,8 +157,8 @@ class fan {
         for (;;) {
             const fd2::stderr_line line =
                 co_await lines.async_receive(asio::redirect_error(asio::use_awaitable, failed));
-            if (failed) break;  // eof: all have come
-            if (!line.continues) ++into.lines;
+            if (failed) break;  // eof: no more lines
+            if (!fd2::more_follows(line.piece)) ++into.lines;
             show(stderr, into.host, line.text);
         }
     }

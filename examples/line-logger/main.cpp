@@ -1,8 +1,8 @@
-// Runs a command on another host through ssh and writes each line of its stderr to a file, as one
-// JSON object a line.
+// Runs a command on another host through ssh and writes each line of its stderr to a file, one JSON
+// object per line.
 //
-// A subscriber on a thread of its own. Its queue is bounded and never slows the command down: what
-// the file takes too slowly is dropped, and counted.
+// A subscription on a thread of its own. Its queue is bounded and never slows the command down: if
+// the file is too slow, lines are dropped and counted.
 #include <fd2/fd2.hpp>
 
 #include <cerrno>
@@ -30,7 +30,7 @@ Runs COMMAND on HOST, passes stdout and stderr on, and appends each line of stde
 {"seq":1,"time":"2026-01-31T12:00:00.000000Z","text":"..."}
 
   --log FILE       where to (stderr.jsonl)
-  --rsh WORDS      in place of "ssh", split at blanks: --rsh "ssh -p 2222"
+  --rsh WORDS      use instead of "ssh", split at spaces: --rsh "ssh -p 2222"
   --only TEXT      only lines that contain TEXT
   --capacity SIZE  bytes that may wait for the file; what does not fit is dropped (262144)
 
@@ -120,8 +120,7 @@ std::uint64_t log_lines(fd2::stderr_lines& lines, std::ofstream& file) {
         nlohmann::ordered_json entry{
             {"seq", line->number}, {"time", text_of(line->time)}, {"text", line->text}};
         // A line longer than capture.max-line comes in pieces that share a number.
-        if (line->continued) entry["continued"] = true;
-        if (line->continues) entry["continues"] = true;
+        if (fd2::more_follows(line->piece)) entry["more"] = true;
         // A child may write anything; JSON is UTF-8.
         file << entry.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << std::endl;
         if (!file) break;
@@ -154,7 +153,8 @@ int run(const options& with) {
 
     fd2::host host;
     std::uint64_t logged = 0;
-    std::jthread logger;  // ends after the connection: with that the lines end, whatever happened
+    std::jthread
+        logger;  // joined after the connection is destroyed, which ends the lines in any case
     fd2::SshConnection connection = fd2::spawn(host, command);
     logger = std::jthread([&] { logged = log_lines(lines, file); });
     connection.in().close();
@@ -162,7 +162,7 @@ int run(const options& with) {
     const fd2::exit_report report = connection.wait();
     logger.join();
 
-    host.flush();  // the command's own last words come before ours
+    host.flush();  // the command's last output before our summary
     std::fprintf(stderr, "line-logger: %s: %s; %llu lines logged, %llu dropped, %llu not wanted\n",
                  with.host.c_str(), fd2::text_of(report.status).c_str(),
                  static_cast<unsigned long long>(logged),

@@ -1,8 +1,8 @@
-// Runs a command on another host through ssh: its stdout is passed on, its status is returned, and
-// when it failed, the end of its stderr is shown.
+// Runs a command on another host through ssh: passes on its stdout, returns its status, and if it
+// failed, shows the end of its stderr.
 //
-// The sync transport, on one thread: the stderr is taken care of elsewhere, so that reading the
-// stdout to its end and then waiting cannot lock up, however much comes on either.
+// The sync transport, on one thread: fd2 reads the stderr, so reading stdout to EOF and then
+// waiting cannot deadlock, however much arrives on either.
 #include <fd2/fd2.hpp>
 
 #include <cerrno>
@@ -24,7 +24,7 @@ constexpr std::string_view usage =
 Runs COMMAND on HOST, passes its stdout on and returns its status. When it failed, the last lines of
 what it wrote to stderr are shown.
 
-  --rsh WORDS   in place of "ssh", split at blanks: --rsh "ssh -p 2222"
+  --rsh WORDS   use instead of "ssh", split at spaces: --rsh "ssh -p 2222"
   --lines N     how many lines of stderr to show (20)
 
 Exit status: the command's; 255 when ssh failed, 128 + N when signal N ended it, 125 when it could
@@ -107,15 +107,19 @@ std::string_view last_lines(std::string_view text, std::size_t count) {
 
 int run(const options& with) {
     fd2::host_options quiet;
-    // This program shows the stderr itself; fd2 is neither to forward it nor to print its tail.
+    // This program shows the stderr itself; fd2 must neither forward it nor print its tail.
     quiet.set = {"forward.mode=off", "surface=never"};
     const fd2::host host(quiet);
 
     fd2::ssh_command command(with.host);
     command.program(with.rsh).remote(with.command);
+    // If our stdout fails, let the child end in an orderly way.
+    command.stop({{fd2::stop::wait, std::chrono::milliseconds(500)},
+                  {fd2::stop::terminate, std::chrono::seconds(5)},
+                  {fd2::stop::kill}});
     fd2::SshConnection connection = fd2::spawn(host, command);
-    connection.in().close();    // nothing to say to it
-    pass_on(connection.out());  // to its end, before the wait
+    connection.in().close();    // it gets no input
+    pass_on(connection.out());  // to EOF, before the wait
     const auto [report, last] = connection.wait_with_stderr();
 
     if (!report.success()) {

@@ -4,6 +4,7 @@
 
 #include <time.h>
 
+#include <chrono>
 #include <cstdint>
 #include <limits>
 
@@ -27,9 +28,28 @@ inline nanoseconds_t now() noexcept {
     return static_cast<nanoseconds_t>(ts.tv_sec) * second + ts.tv_nsec;
 }
 
+/// The time of day, in nanoseconds since 1970. Only for people and records: it may jump.
+inline std::int64_t wall_clock() noexcept {
+    timespec ts{};
+    ::clock_gettime(CLOCK_REALTIME, &ts);
+    return static_cast<std::int64_t>(ts.tv_sec) * second + ts.tv_nsec;
+}
+
 /// `start + length`, saturating at `never`.
 constexpr nanoseconds_t after(nanoseconds_t start, nanoseconds_t length) noexcept {
     return length >= never - start ? never : start + length;
+}
+
+/// A point of the standard library's clock, which is CLOCK_MONOTONIC; its latest one is `never`.
+inline nanoseconds_t deadline_of(std::chrono::steady_clock::time_point when) noexcept {
+    if (when == std::chrono::steady_clock::time_point::max()) return never;
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(when.time_since_epoch()).count();
+}
+
+/// The inverse of deadline_of.
+inline std::chrono::steady_clock::time_point time_point_of(nanoseconds_t deadline) noexcept {
+    if (deadline == never) return std::chrono::steady_clock::time_point::max();
+    return std::chrono::steady_clock::time_point(std::chrono::nanoseconds(deadline));
 }
 
 /// What is left until `deadline` as poll(2) wants it: milliseconds rounded up, 0 when it has

@@ -47,6 +47,7 @@ errc classify(int sys_errno) noexcept {
         case ESOCKTNOSUPPORT:
         case ENETUNREACH:
         case ENETDOWN:
+        case EROFS:
             return errc::unsupported;
         case EMFILE:
         case ENFILE:
@@ -55,6 +56,8 @@ errc classify(int sys_errno) noexcept {
         case ENOBUFS:
         case EADDRNOTAVAIL:
         case EADDRINUSE:
+        case ENOSPC:
+        case EDQUOT:
             return errc::resource;
         case EPERM:
         case EACCES:
@@ -76,7 +79,11 @@ failure system_failure(std::string_view operation, std::string_view object, int 
     const char* reason = ::strerrordesc_np(sys_errno);
     text += reason ? reason : "unknown error";
     text += " (" + errno_name(sys_errno) + ")";
-    return {classify(sys_errno), sys_errno, std::move(text), operation.size(), object.size()};
+    return {classify(sys_errno), sys_errno, std::move(text), operation.size(), object.size(), {}};
+}
+
+std::string text_of(const failure& why) {
+    return why.advice.empty() ? why.message : why.message + "; " + why.advice;
 }
 
 }  // namespace fd2

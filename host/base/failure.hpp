@@ -1,4 +1,4 @@
-// What went wrong: a code that decides what happens next, the errno, and words for a person.
+// What went wrong: a code that decides what happens next, the errno, a message and advice.
 #pragma once
 
 #include <fd2/errc.hpp>
@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace fd2 {
 
@@ -18,10 +19,22 @@ struct failure {
     errc code = errc::internal;
     int sys_errno = 0;
     std::string message;
-    /// Where a system call failed: how much of `message` its name is, and, behind ": ", its object.
+    /// If a system call failed, `message` begins with its name, ": " and its object: the sizes of
+    /// the two, for fd2::error, which tells them apart. 0: not there.
     std::size_t operation_size = 0;
     std::size_t object_size = 0;
+    /// What to do about it ("run: chmod go-w FILE"); empty where the failure itself does not tell.
+    std::string advice{};
 };
+
+/// The same failure, with advice.
+inline failure advise(failure why, std::string advice) {
+    why.advice = std::move(advice);
+    return why;
+}
+
+/// "MESSAGE; ADVICE": what is shown where a failure gets one line.
+std::string text_of(const failure& why);
 
 /// The code that an errno stands for, by the table in docs/abi.md (EMFILE is `resource`, ...);
 /// `internal` for one that no table entry names.

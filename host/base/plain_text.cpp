@@ -6,36 +6,11 @@ namespace {
 constexpr std::string_view hex_digits = "0123456789abcdef";
 }  // namespace
 
-utf8_step decode_utf8(std::string_view text) noexcept {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    const unsigned char lead = byte(0);
-    if (lead < 0x80) return {1, true, lead};
-    std::size_t size = 0;
-    unsigned char low = 0x80, high = 0xBF;  // what the second byte may be
-    char32_t code = 0;
-    if (lead >= 0xC2 && lead <= 0xDF) {
-        size = 2;
-        code = lead & 0x1FU;
-    } else if (lead >= 0xE0 && lead <= 0xEF) {
-        size = 3;
-        code = lead & 0x0FU;
-        if (lead == 0xE0) low = 0xA0;   // overlong
-        if (lead == 0xED) high = 0x9F;  // surrogates
-    } else if (lead >= 0xF0 && lead <= 0xF4) {
-        size = 4;
-        code = lead & 0x07U;
-        if (lead == 0xF0) low = 0x90;   // overlong
-        if (lead == 0xF4) high = 0x8F;  // beyond U+10FFFF
-    } else {
-        return {1, false, 0};
-    }
-    for (std::size_t i = 1; i < size; ++i) {
-        if (i == text.size() || byte(i) < low || byte(i) > high) return {i, false, 0};
-        code = (code << 6U) | (byte(i) & 0x3FU);
-        low = 0x80;
-        high = 0xBF;
-    }
-    return {size, true, code};
+bool append_json_string(std::string& out, std::string_view text) {
+    out += '"';
+    const bool valid = escape_json(text, [&](std::string_view piece) { out += piece; });
+    out += '"';
+    return valid;
 }
 
 void append_plain(std::string& out, std::string_view text) {
@@ -61,6 +36,38 @@ void append_plain(std::string& out, std::string_view text) {
         }
         text.remove_prefix(step.size);
     }
+}
+
+std::string plain(std::string_view text) {
+    std::string out;
+    append_plain(out, text);
+    return out;
+}
+
+std::string blank_controls(std::string_view text) {
+    std::string out(text);
+    for (char& c : out) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte == 0x7F) c = ' ';
+    }
+    return out;
+}
+
+void escape_controls(std::string& json) {
+    std::string out;
+    std::size_t done = 0;
+    for (std::size_t i = 0; i < json.size(); ++i) {
+        const utf8_step step = decode_utf8(std::string_view(json).substr(i));
+        if (step.valid && step.code >= 0x7F && is_control(step.code)) {
+            out.append(json, done, i - done);
+            out += "\\u00";
+            out += hex_digits[(step.code >> 4U) & 0xFU];
+            out += hex_digits[step.code & 0xFU];
+            done = i + step.size;
+        }
+        i += step.size - 1;
+    }
+    if (done != 0) json = out.append(json, done);
 }
 
 }  // namespace fd2

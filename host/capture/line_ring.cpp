@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "capture/newlines.hpp"
-
 namespace fd2::capture {
 
 // What lies in the ring before each text. Records are padded to `alignment` and never cross the end
@@ -18,8 +16,7 @@ struct line_ring::record {
 
 namespace {
 constexpr std::uint32_t skip = UINT32_MAX;
-constexpr std::uint32_t continued = 1;
-constexpr std::uint32_t continues = 2;
+constexpr std::uint32_t piece_bits = 3;  // a line_piece
 constexpr std::uint32_t unterminated = 4;
 constexpr std::uint32_t block_of_lines = 8;  // each with its '\n'; the number is the first one's
 constexpr std::size_t alignment = 8;
@@ -44,7 +41,7 @@ std::size_t line_ring::free_for(std::size_t need) noexcept {
 }
 
 /// Memory for a record of `need` bytes, at the ring's start if they do not fit before its end.
-/// Null, and nothing has changed: no room.
+/// Null, and nothing has changed: it does not fit.
 std::uint8_t* line_ring::claim(std::size_t need) noexcept {
     const auto at = static_cast<std::size_t>(writing_ % capacity_);
     const std::size_t skipped = capacity_ - at < need ? capacity_ - at : 0;
@@ -55,16 +52,17 @@ std::uint8_t* line_ring::claim(std::size_t need) noexcept {
 }
 
 bool line_ring::put(const line_view& line) noexcept {
-    std::uint8_t* to = claim(sizeof(record) + padded(line.size()));
-    if (to == nullptr) return false;
-    const record head{static_cast<std::uint32_t>(line.size()),
-                      (line.continued ? continued : 0) | (line.continues ? continues : 0) |
-                          (line.unterminated ? unterminated : 0),
-                      line.number, line.time};
-    std::memcpy(to, &head, sizeof(head));
-    to += sizeof(head);
-    if (!line.head.empty()) std::memcpy(to, line.head.data(), line.head.size());
-    if (!line.rest.empty()) std::memcpy(to + line.head.size(), line.rest.data(), line.rest.size());
+    std::uint8_t* place = claim(sizeof(record) + padded(line.size()));
+    if (place == nullptr) return false;
+    const record head{
+        static_cast<std::uint32_t>(line.size()),
+        static_cast<std::uint32_t>(line.piece) | (line.unterminated ? unterminated : 0),
+        line.number, line.time};
+    std::memcpy(place, &head, sizeof(head));
+    place += sizeof(head);
+    if (!line.head.empty()) std::memcpy(place, line.head.data(), line.head.size());
+    if (!line.rest.empty())
+        std::memcpy(place + line.head.size(), line.rest.data(), line.rest.size());
     return true;
 }
 
@@ -74,19 +72,19 @@ std::uint64_t line_ring::put(const line_block& block) noexcept {
     while (!text.empty()) {
         const std::size_t wanted = sizeof(record) + padded(text.size());
         const std::size_t to_end = capacity_ - static_cast<std::size_t>(writing_ % capacity_);
-        const std::size_t room = std::min(to_end, free_for(wanted));
+        const std::size_t space = std::min(to_end, free_for(wanted));
         std::string_view part = text;
-        if (room < wanted) {
-            const std::size_t most = room > sizeof(record) ? room - sizeof(record) : 0;
+        if (space < wanted) {
+            const std::size_t most = space > sizeof(record) ? space - sizeof(record) : 0;
             part = text.substr(0, whole_lines(text.substr(0, most)));
             if (part.empty()) part = text.substr(0, first_line(text));  // perhaps at the start
         }
-        std::uint8_t* to = claim(sizeof(record) + padded(part.size()));
-        if (to == nullptr) break;
+        std::uint8_t* place = claim(sizeof(record) + padded(part.size()));
+        if (place == nullptr) break;
         const record head{static_cast<std::uint32_t>(part.size()), block_of_lines,
                           block.first + taken, block.time};
-        std::memcpy(to, &head, sizeof(head));
-        std::memcpy(to + sizeof(head), part.data(), part.size());
+        std::memcpy(place, &head, sizeof(head));
+        std::memcpy(place + sizeof(head), part.data(), part.size());
         text.remove_prefix(part.size());
         taken = text.empty() ? block.count : taken + count_newlines(part);
     }
@@ -100,7 +98,7 @@ bool line_ring::publish() noexcept {
 }
 
 /// The next record: a line at once, or a block to take lines from. False: nothing there.
-bool line_ring::open_record(lent_line& out) noexcept {
+bool line_ring::open_record(line_view& out) noexcept {
     if (reading_ == written_seen_) {
         written_seen_ = written_.load(std::memory_order_acquire);
         if (reading_ == written_seen_) return false;
@@ -125,11 +123,11 @@ bool line_ring::open_record(lent_line& out) noexcept {
         time_ = head.time;
     } else {
         reading_ = end;
-        out = {text,
+        out = {{},
+               text,
                head.number,
                head.time,
-               (head.flags & continued) != 0,
-               (head.flags & continues) != 0,
+               static_cast<line_piece>(head.flags & piece_bits),
                (head.flags & unterminated) != 0};
     }
     return true;

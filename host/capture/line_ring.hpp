@@ -7,19 +7,9 @@
 #include <memory>
 #include <string_view>
 
-#include "capture/line_view.hpp"
+#include "capture/lines.hpp"
 
 namespace fd2::capture {
-
-/// A line that still lies in the ring.
-struct lent_line {
-    std::string_view text;
-    std::uint64_t number = 0;
-    std::int64_t time = 0;
-    bool continued = false;
-    bool continues = false;
-    bool unterminated = false;
-};
 
 /// Lines and blocks of lines, in order, in a ring of bytes: one producer, one consumer, neither
 /// ever waits. What does not fit is refused.
@@ -30,20 +20,21 @@ class line_ring {
 
     // ---- [producer]
 
-    /// False: no room.
+    /// False: it does not fit.
     bool put(const line_view& line) noexcept;
 
-    /// Returns how many lines of the block, from the first on, found room.
+    /// Returns how many lines of the block, from the first on, were taken.
     std::uint64_t put(const line_block& block) noexcept;
 
-    /// Shows the consumer what was put since the last time; false if that is nothing.
+    /// Publishes to the consumer what was put since the last call; false if that is nothing.
     /// Sequentially consistent with `empty`.
     bool publish() noexcept;
 
     // ---- [consumer]
 
-    /// The next line, valid until the next call of `get` or `give_back`. False: none is there.
-    bool get(lent_line& out) noexcept {
+    /// The next line, all of it in `rest`, valid until the next call of `get` or `give_back`.
+    /// False: none is there.
+    bool get(line_view& out) noexcept {
         give_back();
         if (block_.empty() && !open_record(out)) return false;
         if (!block_.empty()) take_line(out);
@@ -52,8 +43,8 @@ class line_ring {
 
     /// Done with the line last got.
     void give_back() noexcept {
-        // All at once when everything is read, before that in steps large enough to be worth the
-        // producer's look.
+        // All at once when everything is read; before that in steps that are large enough to be
+        // worth a look by the producer.
         if (reading_ == written_seen_ || reading_ - given_back_ >= step_) publish_read();
     }
 
@@ -66,12 +57,12 @@ class line_ring {
 
     std::size_t free_for(std::size_t need) noexcept;
     std::uint8_t* claim(std::size_t need) noexcept;
-    bool open_record(lent_line& out) noexcept;
+    bool open_record(line_view& out) noexcept;
     void publish_read() noexcept;
 
-    void take_line(lent_line& out) noexcept {
+    void take_line(line_view& out) noexcept {
         const std::size_t size = block_.find('\n');
-        out = {block_.substr(0, size), number_++, time_, false, false, false};
+        out = {{}, block_.substr(0, size), number_++, time_, line_piece::whole, false};
         block_.remove_prefix(size + 1);
         reading_ = block_.empty() ? block_end_ : reading_ + size + 1;
     }
@@ -79,9 +70,9 @@ class line_ring {
     const std::size_t capacity_;
     const std::size_t step_;
     std::unique_ptr<std::uint8_t[]> ring_;
-    // Positions in an endless stream of records; the ring holds [read_, written_).
-    // Each side publishes its position now and then and keeps what it saw of the other's: a line
-    // must not cost a cache line's way between two processors.
+    // Positions in an endless stream of records; the ring holds [read_, written_). Each side
+    // publishes its position only now and then, and keeps a copy of the other's: moving a cache
+    // line between two processors for every line would cost too much.
     alignas(64) std::atomic<std::uint64_t> written_{0};
     std::uint64_t writing_ = 0;    // of the producer: includes what has not been published
     std::uint64_t read_seen_ = 0;  // of the producer: a lower bound of read_
@@ -91,7 +82,7 @@ class line_ring {
     std::uint64_t given_back_ = 0;    // read_
     std::uint64_t written_seen_ = 0;  // a lower bound of written_
     std::string_view block_;          // the lines left of the block that is being read
-    std::uint64_t block_end_ = 0;     // where the next record stands
+    std::uint64_t block_end_ = 0;     // where the next record begins
     std::uint64_t number_ = 0;        // of the first line left
     std::int64_t time_ = 0;
 };

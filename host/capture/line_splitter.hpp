@@ -6,8 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "capture/line_view.hpp"
-#include "capture/newlines.hpp"
+#include "capture/lines.hpp"
 
 namespace fd2::capture {
 
@@ -49,16 +48,16 @@ class line_splitter {
         }
     }
 
-    /// The same, but whole lines come together: `emit_block(const line_block&)`. Only the line that
-    /// earlier data began, one that is too long, and so its pieces, go by `emit`. `newlines` is the
+    /// The same, but whole lines come together: `emit_block(const line_block&)`. Only a line that
+    /// earlier data began, and the pieces of one that is too long, go to `emit`. `newlines` is the
     /// number of them in `data`.
     template <class Emit, class EmitBlock>
     void feed(std::string_view data, std::uint64_t newlines, std::int64_t time, Emit&& emit,
               EmitBlock&& emit_block) {
-        const auto feed_line = [&](std::string_view& from) {
-            const std::size_t size = first_line(from);
-            feed(from.substr(0, size), time, emit);
-            from.remove_prefix(size);
+        const auto feed_line = [&](std::string_view& left) {
+            const std::size_t size = first_line(left);
+            feed(left.substr(0, size), time, emit);
+            left.remove_prefix(size);
             --newlines;
         };
         if (newlines != 0 && is_within_line()) feed_line(data);
@@ -83,15 +82,15 @@ class line_splitter {
     /// The stream is over: emits a last line that had no '\n'.
     template <class Emit>
     void end(std::int64_t time, Emit&& emit) {
-        if (!held_.empty() || continued_) emit_piece({}, time, false, true, emit);
+        if (!held_.empty() || within_) emit_piece({}, time, false, true, emit);
     }
 
   private:
-    // Behind a piece that continues, at least a byte of the line is held.
+    // After a piece that is not the last, at least one byte of the line is held.
     bool is_within_line() const noexcept { return skipping_ || !held_.empty(); }
 
-    /// Bytes of `whole`, which ends in '\n', up to its first line that is too long. Goes by steps
-    /// that end in '\n': what lies within one is not longer than the step.
+    /// Bytes of `whole`, which ends in '\n', up to its first line that is too long. Proceeds in
+    /// steps that end in '\n': no line within one is longer than the step.
     std::size_t lines_within_limit(std::string_view whole) const noexcept {
         std::size_t size = 0;
         while (size != whole.size()) {
@@ -103,19 +102,20 @@ class line_splitter {
     }
 
     template <class Emit>
-    void emit_piece(std::string_view rest, std::int64_t time, bool continues, bool unterminated,
+    void emit_piece(std::string_view rest, std::int64_t time, bool more, bool unterminated,
                     Emit& emit) {
-        line_view line{held_, rest, number_, time, continued_, continues, unterminated};
-        emit(line);
+        const line_piece begun = within_ ? line_piece::middle : line_piece::first;
+        const line_piece over = within_ ? line_piece::last : line_piece::whole;
+        emit(line_view{held_, rest, number_, time, more ? begun : over, unterminated});
         held_.clear();
-        continued_ = continues;
-        if (!continues) ++number_;
+        within_ = more;
+        if (!more) ++number_;
     }
 
     std::size_t max_line_;
     std::uint64_t number_;
     bool skipping_;
-    bool continued_ = false;
+    bool within_ = false;  // a piece of the line has been emitted
     std::string held_;
 };
 

@@ -12,24 +12,24 @@ void count(std::atomic<std::uint64_t>& counter, std::uint64_t more) noexcept {
 }
 }  // namespace
 
-bool subscriber::offer(const line_view& line) noexcept {
+bool subscriber::try_take(const line_view& line) noexcept {
     const bool taken = ring_.put(line);
     count(taken ? sent_ : dropped_, 1);
     return taken;
 }
 
-std::uint64_t subscriber::offer_block(const line_block& block) noexcept {
+std::uint64_t subscriber::take_block(const line_block& block) noexcept {
     const std::uint64_t taken = ring_.put(block);
     count(sent_, taken);
     count(dropped_, block.count - taken);
     return block.count - taken;
 }
 
-bool subscriber::chunk_done() noexcept {
+flow subscriber::chunk_done() noexcept {
     // One publication, and at most one wake-up, for all lines of a chunk. Sequentially consistent
     // with `waiting_`: either the consumer sees the lines, or we see that it waits.
     if (ring_.publish() && waiting_.load(std::memory_order_seq_cst)) wake();
-    return false;
+    return flow::more;
 }
 
 void subscriber::wake() {
@@ -51,45 +51,17 @@ void subscriber::ended() noexcept {
 }
 
 bool subscriber::when_arrived(std::function<void()> ready) {
+    std::function<void()> earlier;  // goes without the lock: it may own anything, even this queue
     const std::lock_guard lock(mutex_);
-    ready_ = std::move(ready);
-    if (!ready_) return true;
+    ready_.swap(earlier);
+    if (!ready) return true;
     waiting_.store(true, std::memory_order_seq_cst);
-    if (ring_.empty() && !ended_.load(std::memory_order_seq_cst)) return true;
+    if (ring_.empty() && !ended_.load(std::memory_order_seq_cst)) {
+        ready_.swap(ready);
+        return true;
+    }
     waiting_.store(false, std::memory_order_seq_cst);
-    ready_ = nullptr;
     return false;
-}
-
-std::optional<line> subscriber::poll() {
-    line out;
-    if (!poll(out)) return std::nullopt;
-    return out;
-}
-
-bool subscriber::poll(line& out) {
-    lent_line lent;
-    if (!ring_.get(lent)) return false;
-    out.text.assign(lent.text);
-    ring_.give_back();
-    out.number = lent.number;
-    out.time = lent.time;
-    out.continued = lent.continued;
-    out.continues = lent.continues;
-    out.unterminated = lent.unterminated;
-    return true;
-}
-
-std::optional<line> subscriber::wait(nanoseconds_t deadline) {
-    line out;
-    if (!wait(out, deadline)) return std::nullopt;
-    return out;
-}
-
-bool subscriber::wait(line& out, nanoseconds_t deadline) {
-    if (poll(out)) return true;
-    sleep_until(deadline);
-    return poll(out);
 }
 
 /// Returns when there are lines, at the end, or at the deadline.

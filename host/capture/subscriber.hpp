@@ -7,23 +7,13 @@
 #include <functional>
 #include <mutex>
 #include <optional>
-#include <string>
+#include <utility>
 
 #include "base/clock.hpp"
-#include "capture/line_consumer.hpp"
 #include "capture/line_ring.hpp"
+#include "capture/lines.hpp"
 
 namespace fd2::capture {
-
-/// One line as a subscriber gets it.
-struct line {
-    std::string text;
-    std::uint64_t number = 0;
-    std::int64_t time = 0;
-    bool continued = false;
-    bool continues = false;
-    bool unterminated = false;
-};
 
 /// A bounded queue of lines: one producer (the drain), one consumer. Delivery is try-send: a line
 /// that does not fit is dropped and counted, and the drain goes on. sent() + dropped() is the
@@ -36,28 +26,24 @@ class subscriber final : public line_consumer {
     /// `capacity` in bytes of text and bookkeeping; at least 4 KiB.
     explicit subscriber(std::size_t capacity = default_capacity) : ring_(capacity) {}
 
-    /// The oldest line, or nothing. [consumer]
-    std::optional<line> poll();
-
-    /// The same into `out`, whose memory is used again. False: none is there. [consumer]
-    bool poll(line& out);
-
-    /// The same without a copy: `out.text` is valid until the next poll or wait, and its room in
-    /// the queue is taken until then. [consumer]
-    bool poll(lent_line& out) noexcept { return ring_.get(out); }
+    /// The oldest line, or nothing. All of it is in `rest`, which is valid, and takes space in the
+    /// queue, until the next poll or wait. [consumer]
+    std::optional<line_view> poll() noexcept {
+        std::optional<line_view> out(std::in_place);
+        if (!ring_.get(*out)) out.reset();
+        return out;
+    }
 
     /// As `poll`, but waits for a line, the end, or `deadline`. [consumer]
-    std::optional<line> wait(nanoseconds_t deadline);
-    bool wait(line& out, nanoseconds_t deadline);
-    bool wait(lent_line& out, nanoseconds_t deadline) {
-        if (poll(out)) return true;
+    std::optional<line_view> wait(nanoseconds_t deadline) {
+        if (auto out = poll()) return out;
         sleep_until(deadline);
-        return poll(out);
+        return poll();
     }
 
     /// `ready` is called once, by the thread that brings a line or the end; it must neither block
-    /// nor throw, nor call back into the capture. False: one is there already, and `ready` is not
-    /// called. Replaces an earlier one; an empty one takes that back. [consumer]
+    /// nor throw. False: one is there already, and `ready` is not called. Replaces an earlier one;
+    /// an empty one cancels it. [consumer]
     bool when_arrived(std::function<void()> ready);
 
     /// True when no line is left and none will come. [consumer]
@@ -66,9 +52,9 @@ class subscriber final : public line_consumer {
     std::uint64_t sent() const noexcept { return sent_.load(std::memory_order_relaxed); }
     std::uint64_t dropped() const noexcept { return dropped_.load(std::memory_order_relaxed); }
 
-    bool offer(const line_view& line) noexcept override;
-    std::uint64_t offer_block(const line_block& block) noexcept override;
-    bool chunk_done() noexcept override;
+    bool try_take(const line_view& line) noexcept override;
+    std::uint64_t take_block(const line_block& block) noexcept override;
+    flow chunk_done() noexcept override;
     void ended() noexcept override;
 
   private:

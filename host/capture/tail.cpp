@@ -39,7 +39,7 @@ void tail::append(const std::uint8_t* data, std::size_t size) noexcept {
     const std::size_t keep = reservable_ ? limit_ : capacity_;
     const std::size_t skipped = size > keep ? size - keep : 0;
     std::size_t left = size - skipped;
-    const std::uint8_t* from = data + skipped;
+    const std::uint8_t* source = data + skipped;
     while (left != 0) {
         // After a wrap the next lap may again use the whole ring.
         if (head_ == capacity_) {
@@ -47,9 +47,9 @@ void tail::append(const std::uint8_t* data, std::size_t size) noexcept {
             head_ = 0;
         }
         const std::size_t part = std::min(left, capacity_ - head_);
-        std::memcpy(memory_.get() + head_, from, part);
+        std::memcpy(memory_.get() + head_, source, part);
         head_ += part;
-        from += part;
+        source += part;
         left -= part;
     }
     advance(size);
@@ -74,7 +74,7 @@ bool tail::make_reservable() noexcept {
     return true;
 }
 
-std::uint8_t* tail::reserve(std::size_t& room) noexcept {
+std::uint8_t* tail::reserve(std::size_t& space) noexcept {
     if (!reservable_ && !make_reservable()) return nullptr;
     if (capacity_ - head_ < chunk) {
         // Wrap early: the lap ends here, and a whole chunk is free at the start, because more than
@@ -82,7 +82,7 @@ std::uint8_t* tail::reserve(std::size_t& room) noexcept {
         wrap_ = head_;
         head_ = 0;
     }
-    room = chunk;
+    space = chunk;
     reserved_ = memory_.get() + head_;
     return reserved_;
 }
@@ -96,10 +96,17 @@ void tail::commit(std::size_t size) noexcept {
 std::string tail::bytes() const {
     std::string out;
     out.reserve(size_);
+    for (const std::string_view part : parts()) out += part;
+    return out;
+}
+
+std::array<std::string_view, 2> tail::parts() const noexcept {
     const std::size_t upper = std::min(size_, head_);
     const std::size_t lower = size_ - upper;
-    if (lower != 0) out.append(reinterpret_cast<const char*>(memory_.get() + wrap_ - lower), lower);
-    if (upper != 0) out.append(reinterpret_cast<const char*>(memory_.get() + head_ - upper), upper);
+    const auto* const memory = reinterpret_cast<const char*>(memory_.get());
+    std::array<std::string_view, 2> out;
+    if (lower != 0) out[0] = {memory + wrap_ - lower, lower};
+    if (upper != 0) out[1] = {memory + head_ - upper, upper};
     return out;
 }
 

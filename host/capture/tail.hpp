@@ -1,21 +1,23 @@
 // The newest bytes of a stream, exactly as many as asked for.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace fd2::capture {
 
-/// Keeps the newest `limit` bytes of what was appended. Memory follows the content: nothing before
-/// the first byte, doubling up to the limit, and only for a stream that has shown to be a large one
-/// (see `reservable_after`) room to read into, so that its bytes are never copied.
-/// Without memory it keeps fewer bytes; `offset` always tells which ones.
+/// Keeps the newest `limit` bytes of what was appended. Memory follows the content: none before the
+/// first byte, then doubled up to the limit. A stream that has proved large (see
+/// `reservable_after`) also gets space to read into, so that its bytes are never copied.
+/// Where memory is refused it keeps fewer bytes; `offset` always says which ones.
 /// [not synchronised; memory handed out by `reserve` may be written without synchronisation]
 class tail {
   public:
-    /// The memory that `reserve` offers at least: what one read of a full pipe brings.
+    /// The least memory that `reserve` offers: what one read of a full pipe brings.
     static constexpr std::size_t chunk = 64 * 1024;
     /// A stream that brought this many bytes is large: from here on `reserve` succeeds.
     static constexpr std::uint64_t reservable_after = 16 * chunk;
@@ -26,9 +28,9 @@ class tail {
 
     void append(const std::uint8_t* data, std::size_t size) noexcept;
 
-    /// Memory for up to `room` (>= `chunk`) bytes, outside of what is kept, or null. Valid until
+    /// Memory for up to `space` (>= `chunk`) bytes, outside of what is kept, or null. Valid until
     /// the next call of `commit`, `append` or `reserve`.
-    std::uint8_t* reserve(std::size_t& room) noexcept;
+    std::uint8_t* reserve(std::size_t& space) noexcept;
 
     /// Appends the first `size` bytes of what `reserve` gave, without a copy.
     void commit(std::size_t size) noexcept;
@@ -45,6 +47,9 @@ class tail {
 
     std::string bytes() const;
 
+    /// The same in place, oldest first; the first part is often empty. Valid until the next append.
+    std::array<std::string_view, 2> parts() const noexcept;
+
   private:
     void grow(std::size_t incoming) noexcept;
     bool make_reservable() noexcept;
@@ -53,8 +58,14 @@ class tail {
     std::size_t limit_;
     std::unique_ptr<std::uint8_t[]> memory_;
     std::size_t capacity_ = 0;
-    // The ring: what is kept ends at `head_`; below it, once wrapped, it continues at `wrap_`
-    // downwards. While reservable, `wrap_` leaves a chunk free that is contiguous.
+    // The ring. The newest bytes end at `head_`; once it has wrapped, the older ones end at
+    // `wrap_`:
+    //
+    //     | newest kept |  not kept  | oldest kept |  unused  |
+    //     0           head_                      wrap_    capacity_
+    //
+    // `wrap_` is below `capacity_` only while reservable: `reserve` needs a chunk in one piece, and
+    // wraps early where the end of the ring is too near.
     std::size_t head_ = 0;
     std::size_t wrap_ = 0;
     std::size_t size_ = 0;

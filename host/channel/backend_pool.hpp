@@ -2,70 +2,43 @@
 // wrong with them.
 #pragma once
 
-#include <fd2/abi.h>
 #include <fd2/observer.hpp>
 
-#include <atomic>
 #include <map>
 #include <memory>
-#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 
-#include "base/result.hpp"
-#include "loader/loader.hpp"
+#include "channel/configured_backend.hpp"
+#include "settings/settings.hpp"
 
 namespace fd2::channel {
-
-/// Storage for the error of one call into a backend.
-class call_error {
-  public:
-    fd2_error* get() noexcept { return &error_; }
-    /// `code` is what the call returned; the message is the backend's, made safe to print.
-    failure as_failure(std::int32_t code) const;
-
-  private:
-    fd2_error error_{sizeof(fd2_error), 0, 0, 0, {}};
-};
-
-/// One instance of a loaded plugin. Channels share it; it is taken down with the last of them.
-class backend_instance {
-  public:
-    static result<std::shared_ptr<backend_instance>> make(
-        std::shared_ptr<const loader::plugin> from, observer* watch);
-    ~backend_instance();
-    backend_instance(const backend_instance&) = delete;
-    backend_instance& operator=(const backend_instance&) = delete;
-
-    const loader::plugin& plugin() const noexcept { return *plugin_; }
-    const fd2_backend& table() const noexcept { return *plugin_->backend; }
-    fd2_instance* instance() const noexcept { return instance_; }
-
-  private:
-    backend_instance(std::shared_ptr<const loader::plugin> from, observer* watch);
-    static void log(void* self, std::int32_t level, const char* text, std::uint32_t size) noexcept;
-
-    std::shared_ptr<const loader::plugin> plugin_;
-    observer* watch_;
-    fd2_host host_;
-    fd2_instance* instance_ = nullptr;
-};
 
 /// [one thread at a time; the loader and the observer outlive it]
 class backend_pool {
   public:
-    backend_pool(loader::loader& plugins, observer* watch) : plugins_(plugins), watch_(watch) {}
+    backend_pool(loader& plugins, observer* watch) : plugins_(plugins), watch_(watch) {}
 
-    /// The backend called `name` (an id or an absolute path), or why it cannot be used. What was
-    /// found wrong for good (see `remember`) is answered again without another try.
+    /// The backend called `name` (an id or an absolute path), or why it cannot be used. One that is
+    /// excluded is not tried again.
     result<std::shared_ptr<backend_instance>> get(std::string_view name,
-                                                  loader::trust word = loader::trust::verified);
+                                                  trust_source source = trust_source::verified);
 
-    /// UNSUPPORTED and TIMEDOUT keep a backend out until the configuration is read again, INTERNAL
-    /// for the life of the process; the rest may be asked again for the next channel.
-    void remember(std::string_view name, const failure& why);
+    /// It with these options, which are checked; the same object for the same options.
+    result<shared_backend> configure(const std::shared_ptr<backend_instance>& instance,
+                                     const settings::option_map& given);
+
+    /// Backends are looked for again, also those that are excluded: their files may have changed.
+    /// What they have that is new is admitted by `policy`. Channels keep the instances that they
+    /// have.
+    void look_again(load_policy policy);
+
+    /// UNSUPPORTED, TIMEDOUT and INTERNAL exclude a backend for the life of this pool; the rest may
+    /// be asked again for the next channel.
+    void exclude_if_permanent(std::string_view name, const failure& why);
 
     /// Tells the observer, once for each backend and cause.
     void report(std::string_view name, const failure& why, severity level);
@@ -74,10 +47,11 @@ class backend_pool {
     observer* watch() const noexcept { return watch_; }
 
   private:
-    loader::loader& plugins_;
+    loader& plugins_;
     observer* watch_;
     std::map<std::string, std::shared_ptr<backend_instance>, std::less<>> ready_;
-    std::map<std::string, failure, std::less<>> out_;
+    std::map<const backend_instance*, std::pair<settings::option_map, shared_backend>> configured_;
+    std::map<std::string, failure, std::less<>> excluded_;
     std::set<std::tuple<std::string, errc, int>> reported_;
     std::uint64_t channels_ = 0;
 };

@@ -1,6 +1,6 @@
 #include "channel/channel.hpp"
 
-#include <cerrno>
+#include "channel/plugin_table.hpp"
 
 namespace fd2::channel {
 
@@ -10,106 +10,60 @@ namespace {
 // bounded; this only tells a broken backend from a machine under load.
 constexpr nanoseconds_t patience = 10 * second;
 
-constexpr std::uint32_t bit(pauser who) {
-    return static_cast<std::uint32_t>(who);
-}
-
 }  // namespace
 
+std::unique_ptr<channel> channel::make(std::uint64_t number, shared_backend by,
+                                       channel_setup setup) {
+    return std::unique_ptr<channel>(
+        new channel(std::make_shared<core>(number, std::move(by), std::move(setup))));
+}
+
 channel::~channel() {
-    if (!handle_) return;
-    // A channel that never started closes at once.
-    if (ops().close(handle_) == FD2_OK) return;
-    finish(FD2_FINISH_NOW);
-    if (join(after(now(), patience))) return;
-    misbehaves("did not end within 10 s of finish; it is left behind");
-    core_->muted.store(true, std::memory_order_release);
-    (void)core_.release();
-}
-
-void channel::misbehaves(const char* what) noexcept {
-    if (!core_->setup.watch) return;
-    core_->setup.watch->on_event({severity::error, what, backend(), number(), 0});
-}
-
-fd2_info channel::info() const noexcept {
-    fd2_info out{};
-    out.struct_size = sizeof(out);
-    if (handle_) (void)ops().info(handle_, &out);
-    return out;
-}
-
-std::int32_t channel::on_bytes(void* self, const std::uint8_t* data, std::uint32_t size) noexcept {
-    auto& c = *static_cast<core*>(self);
-    if (c.muted.load(std::memory_order_acquire)) return FD2_STOP;
-    c.last_byte.store(now(), std::memory_order_relaxed);
-    // Each bit is set before its consumer is asked, so that a consumer which has room again at once
-    // (on another thread) takes away a bit that is there.
-    c.pauses.fetch_or(bit(pauser::bytes) | bit(pauser::lines), std::memory_order_acq_rel);
-    std::uint32_t roomy = 0;
-    if (!c.record->append(data, size)) roomy |= bit(pauser::lines);
-    if (!c.setup.bytes || !c.setup.bytes->offer(data, size)) roomy |= bit(pauser::bytes);
-    const std::uint32_t left = c.pauses.fetch_and(~roomy, std::memory_order_acq_rel) & ~roomy;
-    return left == 0 ? FD2_CONTINUE : FD2_PAUSE;
-}
-
-std::int32_t channel::reserve(void* self, std::uint8_t** data, std::uint32_t* room) noexcept {
-    std::size_t size = 0;
-    *data = static_cast<core*>(self)->record->reserve(size);
-    if (!*data) return FD2_E_RESOURCE;
-    *room = static_cast<std::uint32_t>(size);
-    return FD2_OK;
-}
-
-void channel::on_end(void* self, std::int32_t reason, std::int32_t sys_errno) noexcept {
-    auto& c = *static_cast<core*>(self);
-    if (c.muted.load(std::memory_order_acquire)) return;
-    auto end = end_kind::stopped;
-    switch (reason) {
-        case FD2_END_EOF:
-            end = end_kind::eof;
-            break;
-        case FD2_END_ERROR:
-            end = end_kind::error;
-            break;
-        case FD2_END_DRAINED:
-            if (c.child_exited.load(std::memory_order_acquire)) {
-                end = end_kind::writers_remain;
-            }
-            break;
-        default:
-            break;
+    core_->refuse_requests();
+    bool closed = core_->close_unstarted();
+    if (!closed) {
+        finish(finish_mode::now);
+        closed = join_and_close(after(now(), patience));
     }
-    c.record->finish(end, sys_errno);
-    c.ended.store(true, std::memory_order_release);
-    if (c.setup.on_ended) c.setup.on_ended();
+    if (closed) {
+        core_->let_go();
+        return;
+    }
+    core_->abandon(core_);
 }
 
-result<unique_fd> channel::take_child_end() {
-    fd2_native end = FD2_NATIVE_NONE;
-    call_error error;
-    const std::int32_t code = ops().take_child_end(handle_, &end, error.get());
-    if (code != FD2_OK) return error.as_failure(code);
-    return unique_fd(static_cast<int>(end));
+channel_info channel_view::info() const noexcept {
+    const fd2_info told = core_->info();
+    return {medium_name(told.medium), told.capacity_bytes, told.capacity_small_writes, told.caps,
+            (told.flags & FD2_INFO_SETTLES) != 0};
 }
 
-void channel::room(pauser who) noexcept {
-    const std::uint32_t before = core_->pauses.fetch_and(~bit(who), std::memory_order_acq_rel);
-    const bool last = (before & bit(who)) != 0 && (before & ~bit(who)) == 0;
-    if (!last) return;
-    const std::lock_guard lock(closing_);
-    if (handle_) (void)ops().resume(handle_);
+void channel_view::hand_over(const shared_backend& to,
+                             std::function<void(hand_over_result)> done) const {
+    if (core_->setup.polled) {
+        core_->ask_loop({to, std::move(done)});
+    } else {
+        done(core_->move_to(to));
+    }
 }
 
-void channel::finish(std::int32_t mode) noexcept {
-    if (handle_) (void)ops().finish(handle_, mode);
+void channel::move_now() {
+    while (auto wanted = core_->next_request()) {
+        wanted->done(core_->move_to(wanted->to, &watched_));
+        if (watched_ >= 0) break;  // one a step: the loop watches a new descriptor
+    }
+}
+
+bool channel::set_terminal_size(const winsize& size) noexcept {
+    return core_->set_terminal_size(
+        {sizeof(fd2_terminal_size), size.ws_row, size.ws_col, size.ws_xpixel, size.ws_ypixel});
 }
 
 turn channel::drive(std::uint32_t max_bytes, nanoseconds_t& deadline) noexcept {
     deadline = never;
-    if (!handle_ || ended()) return turn::ended;
+    if (ended()) return turn::ended;
     std::int64_t at = -1;
-    const std::int32_t what = core_->from->plugin().pollable->on_ready(handle_, max_bytes, &at);
+    const std::int32_t what = core_->drive(max_bytes, at);
     if (at >= 0) deadline = at;
     switch (what) {
         case FD2_READY_AGAIN:
@@ -123,21 +77,10 @@ turn channel::drive(std::uint32_t max_bytes, nanoseconds_t& deadline) noexcept {
         case FD2_READY_ENDED:
             return turn::ended;
         default:
-            misbehaves("cannot be driven though the channel was running; reading is stopped");
-            finish(FD2_FINISH_NOW);
+            core_->report_fault("on_ready failed on a running channel; reading is stopped");
+            finish(finish_mode::now);
             return turn::ended;
     }
-}
-
-bool channel::join(nanoseconds_t deadline) noexcept {
-    if (!handle_) return true;
-    const std::int32_t code = ops().join(handle_, deadline);
-    if (code == FD2_E_TIMEDOUT) return false;
-    if (code != FD2_OK) misbehaves("join failed though the channel was running");
-    const std::lock_guard lock(closing_);
-    if (ops().close(handle_) != FD2_OK) misbehaves("close failed after join");
-    handle_ = nullptr;
-    return true;
 }
 
 }  // namespace fd2::channel

@@ -1,169 +1,100 @@
 #include "channel/selection.hpp"
 
-#include <fd2/abi.h>
+#include <set>
 
-#include "settings/backend_options.hpp"
+#include "base/text_list.hpp"
+#include "channel/configured_backend.hpp"
+#include "channel/plugin_table.hpp"
 
 namespace fd2::channel {
 
-/// Makes channels; the only one that may.
-class channel_builder {
-  public:
-    static std::unique_ptr<channel> build(std::uint64_t number,
-                                          std::shared_ptr<backend_instance> from,
-                                          const channel_setup& setup) {
-        auto core = std::make_unique<channel::core>();
-        core->number = number;
-        core->from = std::move(from);
-        core->setup = setup;
-        core->record = std::make_shared<capture::capture>(setup.limits);
-        return std::unique_ptr<channel>(new channel(std::move(core)));
-    }
-
-    /// OPEN, not yet started.
-    static fd2::status open(channel& made, const fd2_options& options) {
-        const fd2_sink sink{sizeof(fd2_sink), 0,
-                            made.core_.get(), &channel::on_bytes,
-                            &channel::on_end, &channel::reserve};
-        const backend_instance& from = *made.core_->from;
-        call_error error;
-        const std::int32_t code =
-            from.table().open(from.instance(), &options, &sink, &made.handle_, error.get());
-        if (code == FD2_OK) return {};
-        made.handle_ = nullptr;
-        return error.as_failure(code);
-    }
-
-    static fd2::status start(channel& made) {
-        call_error error;
-        const fd2_pollable* const loop = made.core_->from->plugin().pollable;
-        std::int32_t code = FD2_OK;
-        if (made.core_->setup.polled && loop) {
-            fd2_native watched = FD2_NATIVE_NONE;
-            code = loop->attach_poll(made.handle_, &watched, error.get());
-            if (code == FD2_OK) made.watched_ = static_cast<int>(watched);
-        } else {
-            code = made.ops().start(made.handle_, error.get());
-        }
-        if (code == FD2_OK) return {};
-        return error.as_failure(code);
-    }
-};
-
 namespace {
 
-using settings::capability;
+/// What is asked of a backend, by the key that asks it.
+struct demands {
+    std::uint64_t require = 0;
+    std::uint64_t unless_ssh = 0;
 
-std::vector<settings::option_rule> rules_of(const fd2_backend& table) {
-    std::vector<settings::option_rule> rules;
-    const auto* base = reinterpret_cast<const unsigned char*>(table.options);
-    for (std::uint32_t i = 0; i < table.option_count; ++i) {
-        const auto* spec =
-            reinterpret_cast<const fd2_option_spec*>(base + std::size_t{i} * table.option_stride);
-        settings::option_rule rule;
-        rule.name = spec->name;
-        rule.minimum = spec->minimum;
-        rule.maximum = spec->maximum;
-        switch (spec->type) {
-            case FD2_OPTION_BOOL:
-                rule.type = settings::option_type::boolean;
-                break;
-            case FD2_OPTION_BYTES:
-                rule.type = settings::option_type::bytes;
-                break;
-            case FD2_OPTION_DURATION:
-                rule.type = settings::option_type::duration;
-                break;
-            case FD2_OPTION_ENUM:
-                rule.type = settings::option_type::choice;
-                break;
-            default:
-                rule.type = settings::option_type::integer;
-                break;
+    /// Why a backend with these capabilities is not taken; none: it is. Those of `refuted` it only
+    /// claims.
+    std::optional<failure> refuse(std::uint64_t has, std::uint64_t refuted = 0) const {
+        const std::uint64_t claimed = require & has & refuted;
+        if (claimed != 0) {
+            return advise(
+                {errc::unsupported, 0,
+                 "does not meet `require`: claims " + join(capability_names(claimed), ", ") +
+                     ", which fd2 conform has refuted"},
+                "list another backend; what failed: fd2 plugins NAME");
         }
-        std::string_view words = spec->values ? spec->values : "";
-        while (!words.empty()) {
-            const std::size_t bar = words.find('|');
-            rule.choices.emplace_back(words.substr(0, bar));
-            words.remove_prefix(bar == words.npos ? words.size() : bar + 1);
-        }
-        rules.push_back(std::move(rule));
-    }
-    return rules;
-}
-
-std::uint32_t abi_type(settings::option_type type) {
-    switch (type) {
-        case settings::option_type::boolean:
-            return FD2_OPTION_BOOL;
-        case settings::option_type::integer:
-            return FD2_OPTION_INT;
-        case settings::option_type::bytes:
-            return FD2_OPTION_BYTES;
-        case settings::option_type::duration:
-            return FD2_OPTION_DURATION;
-        case settings::option_type::choice:
-            return FD2_OPTION_ENUM;
-    }
-    return FD2_OPTION_INT;
-}
-
-/// The configured options of a backend in the contract's shape; owns what `table` points to.
-struct option_table {
-    std::vector<settings::checked_option> values;
-    std::vector<fd2_option> items;
-    fd2_options table{};
-
-    static result<std::unique_ptr<option_table>> make(const backend_instance& from,
-                                                      const settings::settings& with) {
-        auto out = std::make_unique<option_table>();
-        const std::string& id = from.plugin().id;
-        if (const auto given = with.options.find(id); given != with.options.end()) {
-            const auto rules = rules_of(from.table());
-            std::vector<settings::diagnostic> wrong;
-            out->values = settings::check_options(id, given->second, rules, wrong);
-            if (!wrong.empty()) return settings::as_failure(wrong);
-        }
-        for (const auto& value : out->values) {
-            out->items.push_back({sizeof(fd2_option), abi_type(value.type), value.name.c_str(),
-                                  value.text.empty() ? nullptr : value.text.c_str(), value.number});
-        }
-        out->table = {sizeof(fd2_options), static_cast<std::uint32_t>(out->items.size()),
-                      sizeof(fd2_option), 0, out->items.data()};
-        return out;
+        const std::uint64_t all = require & ~has;
+        const std::uint64_t missing = all != 0 ? all : unless_ssh & ~has;
+        if (missing == 0) return std::nullopt;
+        std::string text = all != 0 ? "does not meet `require`: lacks "
+                                    : "does not meet `require-unless-ssh`: lacks ";
+        const auto names = capability_names(missing);
+        for (const auto& name : names) text += (&name == &names.front() ? "" : ", ") + name;
+        failure why{errc::unsupported, 0, std::move(text)};
+        if (all == 0) return why;  // intended by the built-in settings: nothing to advise
+        return advise(std::move(why),
+                      "remove it from `require`, or list a backend that has it (see fd2 plugins)");
     }
 };
 
-std::uint64_t bits_of(const std::vector<capability>& wanted) {
-    std::uint64_t bits = 0;
-    for (const capability one : wanted) bits |= std::uint64_t{1} << static_cast<unsigned>(one);
-    return bits;
+/// Capabilities that are missing whatever plugin has this id: a socket cannot be opened by name.
+/// Known without the plugin, because loading one takes time at the start of every command, and with
+/// the built-in settings every command but ssh passes over `socketpair`.
+std::uint64_t known_to_lack(std::string_view id) noexcept {
+    return id == "socketpair" || id == "tcpshim" ? FD2_CAP_REOPENABLE : 0;
 }
 
-failure lacks(std::uint64_t missing) {
-    std::string names;
-    for (const auto& name : capability_names(missing)) names += (names.empty() ? "" : ", ") + name;
-    return {errc::unsupported, 0, "does not meet `require`: lacks " + names};
+/// Adds to a backend's refusal of an option where the option was set, which the backend does not
+/// know: for the options that its message names, or for all of them if it names none.
+failure refused_options(failure why, const std::string& backend, const settings::settings& config) {
+    std::string named, all;
+    if (const auto given = config.options.find(backend); given != config.options.end()) {
+        for (const auto& [name, option] : given->second) {
+            const std::string text =
+                "; options." + backend + '.' + name + " is set by " + option.at.text();
+            all += text;
+            if (why.message.find(name) != std::string::npos) named += text;
+        }
+    }
+    why.message = "backend " + backend + ": " + why.message + (named.empty() ? all : named);
+    return why;
+}
+
+/// A backend that has what is asked for, as far as its table says.
+result<shared_backend> configured(backend_pool& pool, const settings::settings& config,
+                                  const std::string& name, trust_source source,
+                                  const demands& asked) {
+    auto found = pool.get(name, source);
+    if (!found) return std::move(found).error();
+    const auto& verdict = (*found)->plugin().verdict;
+    const std::uint64_t refuted = verdict ? verdict->refuted : 0;
+    if (auto why = asked.refuse((*found)->table().caps, refuted)) return std::move(*why);
+    static const settings::option_map none;
+    const auto given = config.options.find((*found)->plugin().id);
+    return pool.configure(*found, given != config.options.end() ? given->second : none);
 }
 
 /// One candidate, from its name to a running channel.
-result<std::unique_ptr<channel>> try_one(backend_pool& pool, const settings::settings& with,
-                                         const std::string& name, loader::trust word,
-                                         const channel_setup& setup) {
-    auto found = pool.get(name, word);
-    if (!found) return std::move(found).error();
-    const std::uint64_t required = bits_of(with.require);
-    if (const std::uint64_t missing = required & ~(*found)->table().caps) return lacks(missing);
-    auto options = option_table::make(**found, with);
-    if (!options) return std::move(options).error();
-    auto made = channel_builder::build(pool.next_number(), *found, setup);
-    if (auto good = channel_builder::open(*made, (*options)->table); !good) {
-        pool.remember(name, good.error());
-        return std::move(good).error();
+result<std::unique_ptr<channel>> try_one(backend_pool& pool, const settings::settings& config,
+                                         const std::string& name, trust_source source,
+                                         const demands& asked, const channel_setup& setup) {
+    auto backend = configured(pool, config, name, source, asked);
+    if (!backend) return std::move(backend).error();
+    auto made = channel::make(pool.next_number(), *backend, setup);
+    if (auto good = made->open(); !good) {
+        failure why = std::move(good).error();
+        if (why.code == errc::config) {
+            why = refused_options(std::move(why), (*backend)->plugin->id, config);
+        }
+        pool.exclude_if_permanent(name, why);
+        return why;
     }
-    if (const std::uint64_t missing = required & ~made->info().caps) return lacks(missing);
-    if (auto good = channel_builder::start(*made); !good) {
-        pool.remember(name, good.error());
+    if (auto why = asked.refuse(made->info().caps)) return std::move(*why);
+    if (auto good = made->start(); !good) {
+        pool.exclude_if_permanent(name, good.error());
         return std::move(good).error();
     }
     return made;
@@ -178,67 +109,68 @@ severity level_of(const failure& why) {
 
 }  // namespace
 
-result<selected> open_channel(backend_pool& pool, const settings::settings& with, const wish& want,
-                              channel_setup setup, fallback_trail* trail) {
+result<selected> open_channel(backend_pool& pool, const settings::settings& config,
+                              const open_request& want, channel_setup setup,
+                              std::vector<attempt>* attempts) {
     selected out;
-    const auto word = want.callers_word ? loader::trust::callers : loader::trust::verified;
+    const auto source = want.named_by_caller ? trust_source::caller : trust_source::verified;
+    const demands asked{bits_of(config.require), bits_of(want.unless_ssh)};
     setup.watch = pool.watch();
+    std::set<std::string_view> expected;  // what is passed over in an ordinary run
+    const auto is_expected = [&](const attempt& one) { return expected.contains(one.backend); };
     for (const std::string& name : want.backends) {
-        auto made = try_one(pool, with, name, word, setup);
+        std::optional<failure> known = asked.refuse(~known_to_lack(name));
+        // With the built-in settings that is every run of a command other than ssh.
+        const bool usual = known && (asked.require & known_to_lack(name)) == 0;
+        auto made = known ? result<std::unique_ptr<channel>>(std::move(*known))
+                          : try_one(pool, config, name, source, asked, setup);
         if (made) {
             out.opened = std::move(*made);
+            std::erase_if(out.attempts, is_expected);
+            if (attempts) std::erase_if(*attempts, is_expected);
             return out;
         }
+        if (usual && want.all_built_in) expected.insert(name);
         failure why = std::move(made).error();
         if (why.code == errc::invalid || why.code == errc::state ||
             why.code == errc::would_deadlock) {
             why.message += " (a bug in fd2 or in the backend)";
         }
-        pool.report(name, why, level_of(why));
-        out.trail.push_back({name, why});
-        if (trail) trail->push_back({name, why});
+        pool.report(name, why, usual ? severity::debug : level_of(why));
+        out.attempts.push_back({name, why});
+        if (attempts) attempts->push_back({name, why});
         if (why.code == errc::config) return why;
     }
     if (want.inherit) return out;
-    // The caller who names a backend means that one.
-    std::string text = want.callers_word && want.backends.size() == 1
-                           ? "the backend that was asked for cannot be used"
-                           : "no backend can be used, and the child may not inherit our stderr";
-    for (const auto& entry : out.trail) text += "; " + entry.backend + ": " + entry.why.message;
-    return failure{out.trail.empty() ? errc::config : out.trail.back().why.code,
-                   out.trail.empty() ? 0 : out.trail.back().why.sys_errno, std::move(text)};
-}
-
-status check_configured(backend_pool& pool, const settings::settings& with,
-                        const std::string& backend) {
-    const auto found = pool.get(backend, loader::trust::verified);
-    if (!found) return {};
-    auto options = option_table::make(**found, with);
-    if (!options) return std::move(options).error();
-    return {};
-}
-
-std::vector<std::string> capability_names(std::uint64_t bits) {
-    std::vector<std::string> names;
-    for (unsigned i = 0; i <= static_cast<unsigned>(capability::handover); ++i) {
-        if ((bits >> i) & 1u) names.emplace_back(settings::name_of(static_cast<capability>(i)));
+    if (want.named_by_caller && out.attempts.size() == 1) {  // that one was meant
+        failure why = std::move(out.attempts.back().why);
+        why.message = "cannot use backend " + out.attempts.back().backend + ": " + why.message;
+        why.operation_size = why.object_size = 0;
+        return why;
     }
-    return names;
+    std::string text = "no usable backend";
+    if (!want.named_by_caller) text += ", and fallback.inherit is off";
+    for (const auto& entry : out.attempts) text += "; " + entry.backend + ": " + text_of(entry.why);
+    return failure{out.attempts.empty() ? errc::config : out.attempts.back().why.code,
+                   out.attempts.empty() ? 0 : out.attempts.back().why.sys_errno, std::move(text)};
 }
 
-std::string_view medium_name(std::uint32_t medium) noexcept {
-    switch (medium) {
-        case FD2_MEDIUM_PIPE:
-            return "pipe";
-        case FD2_MEDIUM_SOCKETPAIR:
-            return "socketpair";
-        case FD2_MEDIUM_TCP:
-            return "tcp";
-        case FD2_MEDIUM_PTY:
-            return "pty";
-        default:
-            return "unknown";
-    }
+result<shared_backend> backend_to_move_to(backend_pool& pool, const settings::settings& config,
+                                          const std::string& name, trust_source source) {
+    return configured(pool, config, name, source, {bits_of(config.require), 0});
+}
+
+std::vector<settings::diagnostic> check_configured(backend_pool& pool,
+                                                   const settings::settings& config,
+                                                   const std::string& backend) {
+    std::vector<settings::diagnostic> wrong;
+    const auto given = config.options.find(backend);
+    if (given == config.options.end()) return wrong;
+    const auto found = pool.get(backend, trust_source::verified);
+    if (!found) return wrong;
+    (void)settings::check_options((*found)->plugin().id, given->second, rules_of((*found)->table()),
+                                  wrong);
+    return wrong;
 }
 
 }  // namespace fd2::channel

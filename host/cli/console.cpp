@@ -1,54 +1,72 @@
 #include "cli/console.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "base/plain_text.hpp"
-#include "logging/text.hpp"
+#include "base/severity.hpp"
+#include "cli/screen.hpp"
 
 namespace fd2::cli {
 
-bool console::write(std::string_view line) noexcept {
-    auto* to = to_.load(std::memory_order_acquire);
-    return to && to->note(line);
+void console::write(std::string_view line) noexcept {
+    if (auto* out = forwarder_.load(std::memory_order_acquire)) out->note(line);
 }
 
-status console::open_log(const settings::log_settings& with, std::size_t max_line) {
-    if (with.file.empty() && !with.syslog) return {};
+status console::open_log(const settings::log_settings& config, std::size_t max_line) {
+    if (config.file.empty() && !config.syslog) return {};
     logging::log_options options;
-    options.console_level = with.console;
-    options.console = [this](std::string_view line) { return write(line); };
-    options.file = with.file;
-    options.file_level = options.syslog_level = with.level;
-    options.max_size = with.max_size;
-    options.keep = static_cast<unsigned>(with.keep);
-    options.syslog = with.syslog;
-    options.when_full = with.when_full == settings::log_full_policy::drop
-                            ? logging::when_full::drop
-                            : logging::when_full::pause;
+    options.report = [this](const event& what) { show(what); };
+    options.file = config.file;
+    options.max_size = config.max_size;
+    options.keep = static_cast<unsigned>(config.keep);
+    if (config.syslog) options.syslog = "/dev/log";
+    options.level = config.level;
+    options.pause_when_full = config.when_full == settings::log_full_policy::pause;
     // A chunk, and the line that was held back before it.
     options.delivery_bytes = std::max(options.delivery_bytes, forward::max_chunk + max_line);
-    auto made = logging::log_service::open(std::move(options));
+    auto made = logging::log::open(std::move(options));
     if (!made) return std::move(made).error();
     log_ = std::move(*made);
     return {};
 }
 
+void console::show(const event& what) noexcept {
+    if (level_ && what.level >= *level_) print(what);
+}
+
 void console::on_event(const event& what) noexcept {
-    if (log_) {
-        log_->on_event(what);
-        return;
-    }
-    if (!level_ || what.level < *level_) return;
+    show(what);
+    if (log_) log_->on_event(what);
+}
+
+void console::announce(const event& what) noexcept {
+    if (level_) print(what);
+    if (log_) log_->on_event(what);
+}
+
+void console::last_words(std::string_view message) noexcept {
     try {
-        std::string line = "fd2: ";
-        line += logging::name_of(what.level);
-        line += ": ";
-        append_plain(line, what.message);
-        line += '\n';
-        write(line);
+        print("fd2: ", message);
+    } catch (...) {
+    }
+    if (log_) log_->on_event({severity::error, message});
+}
+
+void console::print(const event& what) noexcept {
+    try {
+        print("fd2: " + std::string(name_of(what.level)) + ": ", what.message);
     } catch (...) {
         // Out of memory: a message is lost, nothing else.
     }
+}
+
+void console::print(std::string line, std::string_view message) {
+    constexpr std::size_t indent = std::string_view("fd2: ").size();  // as `complain` has it
+    append_wrapped(line, plain(message), width_of(STDERR_FILENO), line.size(), indent);
+    line += '\n';
+    write(line);
 }
 
 }  // namespace fd2::cli

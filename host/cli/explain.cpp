@@ -1,9 +1,13 @@
 #include "cli/explain.hpp"
 
-#include <fd2/abi.h>
+#include <unistd.h>
 
 #include "base/failure.hpp"
 #include "base/plain_text.hpp"
+#include "base/text_list.hpp"
+#include "cli/screen.hpp"
+#include "process/signal_set.hpp"
+#include "settings/rollout.hpp"
 
 namespace fd2::cli {
 
@@ -12,30 +16,35 @@ namespace {
 class narrator {
   public:
     void say(std::string_view text) {
-        out_ += "fd2: ";
-        append_plain(out_, text);
+        constexpr std::string_view prefix = "fd2: ";
+        out_ += prefix;
+        append_wrapped(out_, plain(text), width_, prefix.size(), prefix.size());
         out_ += '\n';
     }
     std::string take() { return std::move(out_); }
 
   private:
+    std::size_t width_ = width_of(STDERR_FILENO);
     std::string out_;
 };
 
-std::string count(std::uint64_t n, std::string_view one, std::string_view many) {
-    return std::to_string(n) + " " + std::string(n == 1 ? one : many);
+/// "a pipe": how a report's `medium` reads in a sentence.
+std::string with_article(std::string_view medium) {
+    if (medium == "tcp") return "TCP";
+    if (medium == "pty") return "a pseudo-terminal";
+    return medium == "socketpair" ? "a socket pair" : "a " + std::string(medium);
 }
 
 std::string how_it_ended(const capture::snapshot& record, bool settles) {
     switch (record.end) {
         case end_kind::eof:
-            return "its stderr ended: everybody who held it has closed it";
+            return "stderr reached end of file";
         case end_kind::writers_remain:
-            // What is under way cannot be told everywhere (docs/choosing-a-backend.md).
-            return settles ? "somebody else still holds its stderr; it was read until nothing came "
-                             "for a while, for the kernel does not tell what is under way"
-                           : "somebody else still holds its stderr; everything that it wrote "
-                             "itself is here";
+            // Some kernels do not report data in transit (docs/choosing-a-backend.md).
+            return settles ? "another process still holds stderr; it was read until nothing came "
+                             "for a while, because the kernel does not report data in transit"
+                           : "another process still holds stderr; everything that the command "
+                             "wrote is captured";
         case end_kind::stopped:
             return "reading was stopped";
         case end_kind::error:
@@ -43,67 +52,90 @@ std::string how_it_ended(const capture::snapshot& record, bool settles) {
         case end_kind::none:
             break;
     }
-    return "its stderr was not read";
+    return "stderr was not read";
 }
 
-void tell_channel(const run_report& report, narrator& to) {
-    for (const auto& [backend, why] : report.trail) {
-        to.say("backend " + backend + ": not used (" + std::string(name_of(why.code)) +
-               "): " + why.message);
+void tell_channel(const run_report& report, narrator& out) {
+    for (const auto& [backend, why] : report.attempts) {
+        out.say("backend " + backend + ": not used (" + std::string(name_of(why.code)) +
+                "): " + text_of(why));
     }
     if (report.backend == "inherit") {
-        to.say("no channel: the command wrote to our own stderr; nothing was captured" +
-               (report.why_inherit.empty() ? "" : " (" + report.why_inherit + ")"));
+        out.say("nothing was captured: the command wrote to fd2's own stderr" +
+                (report.why_inherit.empty() ? "" : " (" + report.why_inherit + ")"));
         return;
     }
     std::string holds;
-    if (report.info.capacity_bytes != 0) {
-        holds = ", holds " + std::to_string(report.info.capacity_bytes) + " bytes (" +
-                std::to_string(report.info.capacity_small_writes) + " of one-byte writes)";
+    if (report.info.capacity != 0) {
+        holds = ", which holds " + std::to_string(report.info.capacity) + " bytes (" +
+                std::to_string(report.info.capacity_small) + " in one-byte writes)";
     }
-    to.say("backend " + report.backend + ": carried the command's stderr over a " + report.medium +
-           holds);
+    out.say("backend " + report.backend + ": carried the command's stderr over " +
+            with_article(report.info.medium) + holds);
 }
 
-void tell_record(const run_report& report, narrator& to) {
+void tell_record(const run_report& report, narrator& out) {
     if (!report.record) return;
     const auto& record = *report.record;
-    std::string text = "captured " + count(record.total_bytes, "byte", "bytes") + ", " +
-                       count(record.total_lines, "line", "lines");
+    std::string text = "captured " + count_of(record.total_bytes, "byte") + ", " +
+                       count_of(record.total_lines, "line");
     if (record.offset != 0) {
-        text += "; the newest " + std::to_string(record.bytes.size()) + " are kept (capture.tail)";
+        text += "; the newest " + std::to_string(record.tail_bytes()) + " are kept (capture.tail)";
     }
-    to.say(text);
-    text = "forwarded " + count(report.forwarded.forwarded, "byte", "bytes");
+    out.say(text);
+    text = "forwarded " + count_of(report.forwarded.forwarded, "byte");
     if (report.forward_mode == "off") text = "forwarded nothing (forward.mode: off)";
     if (report.forwarded.dropped != 0) {
         text += ", " + std::to_string(report.forwarded.dropped) + " could not be delivered";
     }
     if (report.forward_errno != 0) {
-        text += ": our own stderr failed with " + errno_name(report.forward_errno);
+        text += ": fd2's own stderr failed with " + errno_name(report.forward_errno);
     }
-    to.say(text);
-    to.say(how_it_ended(record, (report.info.flags & FD2_INFO_SETTLES) != 0));
+    out.say(text);
+    if (report.log_lines_lost != 0) {
+        out.say(count_of(report.log_lines_lost, "line") +
+                (report.log_lines_lost == 1 ? " is" : " are") + " missing from the log file");
+    }
+    out.say(how_it_ended(record, report.info.settles));
 }
 
-void tell_holders(const run_report& report, narrator& to) {
+void tell_holders(const run_report& report, narrator& out) {
     if (!report.held_by) return;
     for (const auto& [pid, command] : report.held_by->found) {
-        to.say("held by pid " + std::to_string(pid) + ": " + command);
+        out.say("held by pid " + std::to_string(pid) + ": " + command);
     }
-    if (report.held_by->found.empty()) to.say("held by: unknown (nobody that we may look at)");
+    if (report.held_by->found.empty()) out.say("held by: unknown (no permission to inspect)");
+}
+
+void tell_settings(const run_report& report, narrator& out) {
+    if (report.rule) {
+        std::string text = report.rule->text() + " applies";
+        if (const auto& rollout = report.rule->rollout) {
+            text += ": bucket " + settings::format_percent(rollout->bucket.value_or(0)) +
+                    " is below " + settings::format_percent(rollout->percent) + " percent";
+        }
+        out.say(text);
+    }
+    if (report.flag) return;
+    out.say("features.ssh-socketpair-stderr is off (" + report.flag_origin + ")" +
+            (report.flag_counts ? "" : ", which has no effect on this run"));
 }
 
 }  // namespace
 
 std::string explain(const run_report& report) {
-    narrator to;
-    tell_channel(report, to);
-    tell_record(report, to);
-    tell_holders(report, to);
-    if (report.cut_short) to.say("a signal cut lingering and flushing short");
-    to.say("the command ended with " + text_of(report.exit));
-    return to.take();
+    narrator out;
+    tell_settings(report, out);
+    tell_channel(report, out);
+    tell_record(report, out);
+    tell_holders(report, out);
+    if (report.followed)
+        out.say("its status was returned before that; the rest was read in the background");
+    if (report.cut_short) out.say("interrupted by a signal before stderr was fully flushed");
+    const bool killed = report.exit.how() == exit_status::kind::signalled;
+    out.say("the command " + (killed ? "was killed by " + process::signal_name(report.exit.signal())
+                                     : "ended with " + text_of(report.exit)));
+    return out.take();
 }
 
 }  // namespace fd2::cli

@@ -7,7 +7,8 @@
 
 namespace fd2::cli {
 
-/// Some lines, each behind "fd2: ": which backend and why, what came, how it ended, who holds it.
+/// Some lines, each beginning with "fd2: ": which backend and why, what arrived, how it ended, who
+/// holds it.
 std::string explain(const run_report& report);
 
 }  // namespace fd2::cli

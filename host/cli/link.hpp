@@ -1,9 +1,11 @@
-// fd2 under another command's name, for tools that take one word for their remote shell.
+// fd2 under another command's name, for tools that take only the path of a remote shell.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "base/result.hpp"
 
 namespace fd2::cli {
 
@@ -20,7 +22,18 @@ bool is_ourselves(const std::string& path);
 /// Whether `path` is a regular file that we may execute.
 bool is_executable(const std::string& path);
 
-/// The first executable called `name` on PATH that is not this executable.
-std::optional<std::string> next_on_path(const std::string& name);
+/// The command that a link called `name` stands for: the next executable of that name on PATH,
+/// after the directory that we were found in. It may be a link to another fd2, which goes on after
+/// its own directory; an environment variable, set here for the command, tells it where that is.
+///
+/// Links never call each other for ever: along one PATH each hop is further on than the one before
+/// it. Where the chain has left that path (a script in between changed PATH or did not exec), hops
+/// are counted, and after `most_hops` it is an error (code `state`) that names both files. Nothing
+/// found: `unsupported`. [one thread, once; changes the environment]
+result<std::string> next_on_path(const std::string& name);
+
+/// Links in one chain of commands. ssh calls itself once per jump host (ProxyJump), each time
+/// through the link; nobody has this many.
+inline constexpr unsigned most_hops = 32;
 
 }  // namespace fd2::cli

@@ -2,39 +2,42 @@
 #pragma once
 
 #include <memory>
-#include <string>
+#include <utility>
 
-#include "capture/subscriber.hpp"
-#include "logging/log_service.hpp"
+#include "capture/lines.hpp"
+#include "logging/queue.hpp"
 
 namespace fd2::cli {
 
-/// Who the lines are of, as far as it is known before the spawn.
-struct line_origin {
-    std::uint64_t channel = 0;
-    std::string backend;
-    std::atomic<pid_t> pid{0};
-};
+using logging::line_origin;
 
 /// Puts lines into the log; asks for a pause while its queue is full.
 class log_lines final : public capture::line_consumer {
   public:
-    log_lines(std::unique_ptr<logging::line_sink> to, std::shared_ptr<line_origin> origin)
-        : to_(std::move(to)), origin_(std::move(origin)) {}
+    log_lines(std::shared_ptr<logging::queue> queue, std::shared_ptr<line_origin> origin)
+        : queue_(std::move(queue)) {
+        queue_->set_origin(std::move(origin));
+    }
 
-    bool offer(const capture::line_view& line) noexcept override;
-    bool chunk_done() noexcept override { return full_; }
+    bool try_take(const line_view& line) noexcept override {
+        next_ = queue_->offer(line);
+        return true;
+    }
+    flow chunk_done() noexcept override { return next_; }
     void ended() noexcept override {}
 
     /// The child has exited; up to `capacity` bytes more may come. [before the channel's finish]
-    void finishing(std::size_t capacity) noexcept { to_->finishing(capacity); }
-    std::uint64_t dropped() const noexcept { return to_->counts().dropped; }
+    void finishing(std::size_t capacity) noexcept { queue_->finishing(capacity); }
+
+    /// Lines that are missing in the file. Final once the log is settled.
+    std::uint64_t lost() const noexcept {
+        const logging::line_counts counts = queue_->counts();
+        return counts.offered - counts.written;
+    }
 
   private:
-    std::unique_ptr<logging::line_sink> to_;
-    std::shared_ptr<line_origin> origin_;
-    std::string joined_;
-    bool full_ = false;
+    std::shared_ptr<logging::queue> queue_;
+    flow next_ = flow::more;
 };
 
 }  // namespace fd2::cli

@@ -1,40 +1,105 @@
 // The fd2 command: from argv to one subcommand.
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
-#include <cstdio>
+#include <charconv>
 #include <iostream>
+#include <new>
 
 #include "cli/completion.hpp"
 #include "cli/config.hpp"
+#include "cli/config_explain.hpp"
+#include "cli/conform.hpp"
 #include "cli/doctor.hpp"
+#include "cli/hosts.hpp"
 #include "cli/link.hpp"
+#include "cli/new_backend.hpp"
 #include "cli/plugins.hpp"
+#include "cli/report.hpp"
 #include "cli/run.hpp"
+#include "cli/screen.hpp"
 #include "cli/usage.hpp"
 
 namespace {
 
 using namespace fd2::cli;
+using fd2::errc;
 
-constexpr int usage_error = 2;
 constexpr int not_found = 127;
 
 constexpr const char* main_footer =
     R"(Examples:
-  fd2 run -- ssh host uptime                  as ssh alone, with its stderr kept
+  fd2 run -- ssh host uptime                  like ssh alone, with stderr captured
   rsync -e 'fd2 run -- ssh' -a src/ host:dst  any tool that runs a remote shell
   GIT_SSH_COMMAND='fd2 run -- ssh' git fetch
   fd2 link ~/fd2-bin && GIT_SSH=~/fd2-bin/ssh git fetch
-                                              for tools that take one word only
-  fd2 doctor                                  what works here, and what to do about the rest
-  fd2 config show --origin                    which settings are in force, and why
+                                              for tools that take only a path
+  fd2 ps                                      what is running; then: fd2 tail PID
+  fd2 doctor                                  check this machine, suggest fixes
+  fd2 config show --origin                    effective settings, and where each is set
 
-Documentation: fd2(1), fd2-run(1), fd2.yaml(5))";
+Documentation: fd2(1), fd2-run(1), fd2-conform(1), fd2.yaml(5))";
+
+constexpr const char* link_footer =
+    R"(Examples:
+  fd2 link ~/fd2-bin && GIT_SSH=~/fd2-bin/ssh git fetch)";
+
+constexpr const char* config_footer =
+    R"(Examples:
+  fd2 config check                            the files in use
+  fd2 config show --origin                    effective settings, and where each is set)";
+
+constexpr const char* check_footer =
+    R"(Exit status: 0 if there is no error, else 1 (warnings do not count).
+
+Examples:
+  fd2 config check                            the files that fd2 run would read
+  fd2 config check ./fd2.yaml)";
+
+constexpr const char* show_footer =
+    R"(Examples:
+  fd2 config show --origin                    all of them, and where each is set
+  fd2 config show capture.tail                one value
+  fd2 config show --json | jq .capture
+  fd2 config show --set transport=async       with other settings)";
+
+constexpr const char* explain_footer =
+    R"(Runs nothing. Lists the files that were searched for, what rules see of the command, each rule
+and why it does or does not apply, and the values that differ from the built-in ones.
+
+Exit status: 1 if the configuration has an error, 2 for wrong usage, else 0.
+
+Examples:
+  fd2 config explain -- ssh host backup
+  fd2 config explain --link ssh -- ssh host   as if called through a link
+  fd2 config explain --json -- ssh host | jq '.rules[] | select(.result == "applies")')";
+
+constexpr const char* schema_footer =
+    R"(Examples:
+  fd2 config schema >fd2.schema.json          for an editor that checks YAML as you write)";
+
+constexpr const char* defaults_footer =
+    R"(Examples:
+  fd2 config defaults >fd2.yaml               a file to begin with)";
+
+constexpr const char* version_footer =
+    R"(Examples:
+  fd2 version
+  fd2 version --json | jq -r .version)";
+
+constexpr const char* help_footer =
+    R"(Examples:
+  fd2 help run
+  fd2 help config show                        the same as: fd2 config show --help)";
 
 constexpr const char* run_footer =
-    R"(The command's stdin and stdout are left alone; fd2 itself writes nothing unless asked.
-Exit status: the command's own, and death by the same signal; 125 if fd2 fails itself,
-126 if the command cannot be executed, 127 if it is not found.
+    R"(fd2 does not touch the command's stdin and stdout, and adds nothing to its stderr unless
+something goes wrong or you ask for it. If an option is repeated, the last one wins; --set and
+--plugin-path accumulate.
+
+Exit status: the command's own (if a signal killed it, fd2 dies by the same signal); 125 if fd2
+itself fails, 126 if the command cannot be executed, 127 if it is not found.
 
 Examples:
   fd2 run -- ssh host backup
@@ -44,199 +109,417 @@ Examples:
   fd2 run --backend pipe --set options.pipe.capacity=1MiB -- ssh host backup)";
 
 constexpr const char* completion_footer =
-    R"(Examples:
-  source <(fd2 completion bash)               for this shell; in ~/.bashrc for every one
+    R"(An installed fd2 already includes these scripts.
+
+Examples:
+  source <(fd2 completion bash)               for this shell; in ~/.bashrc, for all
   fd2 completion zsh >DIR/_fd2                DIR: one of $fpath
   fd2 completion fish >~/.config/fish/completions/fd2.fish)";
 
+constexpr const char* new_backend_footer =
+    R"(Writes the source of a backend that works, a CMakeLists.txt, and a test that runs
+'fd2 conform'. Needs CMake, a compiler and libfd2-dev.
+
+Examples:
+  fd2 new-backend my-ring
+  cmake -S my-ring -B my-ring/build && cmake --build my-ring/build
+  ctest --test-dir my-ring/build --output-on-failure)";
+
+constexpr const char* plugins_footer =
+    R"(Exit status: 0 if a backend is usable, 1 if none is or a NAME is unknown.
+
+Examples:
+  fd2 plugins                                 one line each
+  fd2 plugins pipe                            details of this one
+  fd2 plugins --json | jq -r '.plugins[] | select(.usable) | .backend')";
+
 constexpr const char* doctor_footer =
-    R"(Each line begins with ok, note, warning or problem; what to do stands below it. With
-problem, a run fails or captures nothing. A command is run, ssh and rsync are asked for their
-version; nothing is changed.
-Exit status: 0 nothing is broken (notes and warnings allowed), 1 there is a problem.
+    R"(Lists what is wrong first (problem: a run fails, or captures nothing because no backend can be
+used; warning: it runs, but not as well as it could), each with a suggested fix, then notes. Runs a
+test command, and asks ssh and rsync for their versions; changes nothing.
+
+Exit status: 1 if there is a problem, else 0 (warnings and notes do not count).
 
 Examples:
   fd2 doctor
-  fd2 doctor --set transport=async            with other settings than those in force
+  fd2 doctor -v                               every check, including those that passed
+  fd2 doctor --set transport=async            with other settings
   fd2 doctor --plugin-path ./backends
   fd2 doctor --json | jq -r '.checks[] | select(.level != "ok") | .advice')";
 
-/// The library's help, with a usage line that knows of the command.
-class run_help final : public CLI::Formatter {
-  public:
-    std::string make_usage(const CLI::App*, std::string) const override {
-        return "Usage: fd2 run [OPTIONS] -- COMMAND [ARG...]\n";
-    }
-};
+constexpr const char* report_footer =
+    R"(Reads what runs with report.file (see fd2.yaml(5)) or --stats have left, and the runs' records in
+a log file. Lines that are something else are counted and passed over.
+
+Exit status: 0; 2 for wrong usage, and if a file cannot be read or written.
+
+Examples:
+  fd2 report                                  the configured report.file
+  fd2 report --since 24h ~/fd2.reports
+  zcat fd2.reports.*.gz | fd2 report -
+  fd2 report --json fd2.reports | jq '.hosts[] | select(.failed > 0)'
+  fd2 report --prometheus --out /var/lib/node_exporter/fd2.prom)";
 
 /// What the command line was parsed into.
 struct parsed {
     common_options common;
     run_options run;
-    std::string backend, transport, tail, forward, log;
-    int stats_fd = -1;
-    std::string directory, shell, file, topic;
+    std::string backend, transport, tail, forward, log, stats_fd;
+    std::string directory, language = "c++", shell, file, key, colour, link;
     std::vector<std::string> names;
-    bool json = false, origin = false;
+    output_options shown;
+    report_options report;
+    conform_options conform;
+    host_options hosts;
+    bool origin = false;
 };
 
-void add_common(CLI::App& app, common_options& to) {
-    app.add_option("--config", to.config,
+/// An option with one value; given again, the last one counts.
+CLI::Option* add_value(CLI::App& app, const char* name, const char* type, std::string& target,
+                       const char* help) {
+    return app.add_option(name, target, help)->type_name(type)->take_last();
+}
+
+void add_switch(CLI::App& app, const char* name, bool& target, const char* help) {
+    app.add_flag(name, target, help)->disable_flag_override();
+}
+
+void add_common(CLI::App& app, common_options& options) {
+    app.add_option("--config", options.config,
                    "Read this file instead of the usual ones (none: no file)")
-        ->type_name("FILE");
-    app.add_option("--plugin-path", to.plugin_path, "Look for plugins here first")
+        ->type_name("FILE")
+        ->take_last();
+    app.add_option("--plugin-path", options.plugin_path, "Search this directory for plugins first")
         ->type_name("DIR")
         ->allow_extra_args(false);
-    app.add_option("--set", to.set,
-                   "Set any key of the configuration, for instance capture.tail=1MiB")
+    app.add_option("--set", options.set,
+                   "Set a key of the configuration, for example capture.tail=1MiB")
         ->type_name("KEY=VALUE")
         ->allow_extra_args(false);
 }
 
-void add_run(CLI::App& app, parsed& to) {
-    CLI::App* run = app.add_subcommand("run", "Run a command and carry its stderr");
-    run->formatter(std::make_shared<run_help>());
+void add_colour(CLI::App& app, parsed& given) {
+    add_value(app, "--color", "WHEN", given.colour,
+              "Use colours: auto (on a terminal, unless NO_COLOR is set), always or never");
+}
+
+void add_run(CLI::App& app, parsed& given) {
+    CLI::App* run = app.add_subcommand("run", "Run a command and capture its stderr");
     run->footer(run_footer);
     run->prefix_command();
-    add_common(*run, to.common);
-    run->add_option("--backend", to.backend,
-                    "Use this backend (a name or a plugin's path), or fail")
-        ->type_name("NAME");
-    run->add_option("--transport", to.transport, "sync or async: whose list of backends")
-        ->type_name("KIND");
-    run->add_option("--tail", to.tail, "Keep this much of the stderr, for instance 256KiB or 100B")
-        ->type_name("SIZE");
-    run->add_option("--forward", to.forward, "raw, lines, lossy or off: how stderr is passed on")
-        ->type_name("MODE");
-    run->add_flag("--explain", to.run.explain, "Tell at the end what happened, on stderr");
-    run->add_option("--stats", to.run.stats_file, "Write a report (JSON) to this file")
-        ->type_name("FILE");
-    run->add_option("--stats-fd", to.stats_fd, "Write the report to this descriptor")
-        ->type_name("N");
-    run->add_option("--log", to.log, "Log to this file (JSON lines)")->type_name("FILE");
-    run->add_option("--tail-out", to.run.tail_file, "Write the newest stderr bytes to this file")
-        ->type_name("FILE");
+    add_common(*run, given.common);
+    add_value(*run, "--backend", "NAME", given.backend,
+              "Use this backend (a name or a plugin's path), or fail");
+    add_value(*run, "--transport", "KIND", given.transport,
+              "sync or async: which list of backends to try");
+    add_value(*run, "--tail", "SIZE", given.tail,
+              "Keep this much of the newest stderr, for example 256KiB or 100B");
+    add_value(*run, "--forward", "MODE", given.forward,
+              "raw, lines, lossy or off: how stderr is forwarded");
+    add_switch(*run, "--explain", given.run.explain, "Report on stderr at the end what happened");
+    add_value(*run, "--stats", "FILE", given.run.stats_file,
+              "Write a report (JSON) to this file; - is stdout");
+    add_value(*run, "--stats-fd", "N", given.stats_fd, "Write the report to this descriptor");
+    add_value(*run, "--log", "FILE", given.log,
+              "Log every line of stderr to this file (JSON lines)");
+    add_value(*run, "--tail-out", "FILE", given.run.tail_file,
+              "Write the newest stderr bytes to this file; - is stdout");
 }
 
-void add_config(CLI::App& app, parsed& to) {
+void add_config(CLI::App& app, parsed& given) {
     CLI::App* config = app.add_subcommand("config", "Check and show the configuration");
+    config->footer(config_footer);
     config->require_subcommand(1);
-    CLI::App* check = config->add_subcommand("check", "Validate a file");
-    check->add_option("file", to.file, "The file")->required()->type_name("FILE");
+    CLI::App* check = config->add_subcommand("check", "Validate a file, or the files in use");
+    check->footer(check_footer);
+    add_value(*check, "file", "FILE", given.file,
+              "The file; without it, those that fd2 run would read");
     CLI::App* show = config->add_subcommand("show", "Print the effective values");
-    show->add_flag("--origin", to.origin, "Tell where each value comes from");
-    show->add_flag("--json", to.json, "As JSON");
-    add_common(*show, to.common);
-    config->add_subcommand("schema", "Print the JSON Schema of fd2.yaml");
-    config->add_subcommand("defaults", "Print a commented fd2.yaml with every default");
+    show->footer(show_footer);
+    add_value(*show, "key", "KEY", given.key, "Only this one, for example capture.tail");
+    add_switch(*show, "--origin", given.origin, "Show where each value comes from");
+    add_switch(*show, "--json", given.shown.json, "Print JSON");
+    add_colour(*show, given);
+    add_common(*show, given.common);
+    CLI::App* explain =
+        config->add_subcommand("explain", "Say which rule and which values apply to a command");
+    explain->footer(explain_footer);
+    explain->prefix_command();
+    add_value(*explain, "--link", "NAME", given.link,
+              "As if fd2 were called through a link of this name");
+    add_switch(*explain, "--json", given.shown.json, "Print JSON");
+    add_common(*explain, given.common);
+    config->add_subcommand("schema", "Print the JSON Schema of fd2.yaml")->footer(schema_footer);
+    config->add_subcommand("defaults", "Print a commented fd2.yaml with every default")
+        ->footer(defaults_footer);
 }
 
-void add_rest(CLI::App& app, parsed& to) {
-    CLI::App* link = app.add_subcommand(
-        "link", "Make DIR/ssh a link to fd2, for tools that take one word as remote shell");
-    link->add_option("dir", to.directory, "The directory, made if it is missing")
-        ->required()
-        ->type_name("DIR");
-    link->add_option("name", to.names, "Other names than ssh")->type_name("NAME");
+void add_rest(CLI::App& app, parsed& given) {
+    CLI::App* link = app.add_subcommand("link",
+                                        "Create DIR/ssh as a link to fd2, for tools that take only "
+                                        "the path of a remote shell, without arguments");
+    link->footer(link_footer);
+    add_value(*link, "dir", "DIR", given.directory, "The directory; created if missing")
+        ->required();
+    link->add_option("name", given.names, "Names to use instead of ssh")->type_name("NAME");
+    CLI::App* report = app.add_subcommand("report", "Summarise the reports that runs have left");
+    report->footer(report_footer);
+    report
+        ->add_option("file", given.report.files,
+                     "Files of reports, - for stdin; without one, report.file")
+        ->type_name("FILE");
+    add_value(*report, "--since", "TIME", given.report.since,
+              "Only runs started since then: a length (24h, 7d) or a time (2026-11-29T15:56Z)");
+    add_switch(*report, "--json", given.shown.json, "Print JSON");
+    add_switch(*report, "--prometheus", given.report.prometheus,
+               "Print metrics for node_exporter's textfile collector");
+    add_value(*report, "--out", "FILE", given.report.out,
+              "Write to this file, which is replaced as a whole");
+    add_colour(*report, given);
+    add_common(*report, given.common);
     CLI::App* plugins = app.add_subcommand("plugins", "List the backends and try each of them");
-    plugins->add_flag("--json", to.json, "As JSON");
-    add_common(*plugins, to.common);
+    plugins->footer(plugins_footer);
+    plugins->add_option("name", given.names, "Show only these, in detail")->type_name("NAME");
+    add_switch(*plugins, "--json", given.shown.json, "Print JSON");
+    add_colour(*plugins, given);
+    add_common(*plugins, given.common);
     CLI::App* doctor =
-        app.add_subcommand("doctor", "Tell what works here, and what to do about the rest");
+        app.add_subcommand("doctor", "Check this machine and the settings, and suggest fixes");
     doctor->footer(doctor_footer);
-    doctor->add_flag("--json", to.json, "As JSON");
-    add_common(*doctor, to.common);
-    app.add_subcommand("version", "Print the version")->add_flag("--json", to.json, "As JSON");
-    CLI::App* completion = app.add_subcommand("completion", "Print a completion script");
+    add_switch(*doctor, "-v,--verbose", given.shown.verbose, "Also show the checks that passed");
+    add_switch(*doctor, "--json", given.shown.json, "Print JSON");
+    add_colour(*doctor, given);
+    add_common(*doctor, given.common);
+    add_host_commands(app, given.hosts);
+    add_colour(*app.get_subcommand("ps"), given);
+    add_config(app, given);
+    add_conform(*app.add_subcommand("conform", "Check a backend against the contract"),
+                given.conform);
+    CLI::App* author = app.add_subcommand("new-backend", "Start a backend plugin of your own");
+    author->footer(new_backend_footer);
+    add_value(*author, "dir", "DIR", given.directory,
+              "The project's directory; the backend is named after it")
+        ->required();
+    add_value(*author, "--language", "LANGUAGE", given.language, "c or c++; c++ by default");
+    CLI::App* version = app.add_subcommand("version", "Print the version");
+    version->footer(version_footer);
+    add_switch(*version, "--json", given.shown.json, "Print JSON");
+    CLI::App* completion = app.add_subcommand("completion", "Print a shell completion script");
     completion->footer(completion_footer);
-    completion->add_option("shell", to.shell, "bash, zsh or fish")->required()->type_name("SHELL");
-    app.add_subcommand("help", "Print the help of a command")
-        ->add_option("command", to.topic, "The command")
-        ->type_name("COMMAND");
+    add_value(*completion, "shell", "SHELL", given.shell, "bash, zsh or fish")->required();
+    CLI::App* help = app.add_subcommand("help", "Print the help of a command");
+    help->footer(help_footer);
+    help->add_option("command", given.names, "The command")->type_name("COMMAND");
 }
 
-/// Options that stand for a key of the configuration.
-void translate(parsed& from) {
-    auto& to = from.common.shorthand;
-    const auto add = [&to](const char* key, const std::string& value, const char* name) {
-        if (!value.empty()) to.push_back({key, value, name});
+/// The descriptor that was written, if it is one.
+std::optional<int> descriptor(const std::string& text) {
+    int fd = -1;
+    const auto [stop, failed] = std::from_chars(text.data(), text.data() + text.size(), fd);
+    if (failed != std::errc() || stop != text.data() + text.size() || fd < 0) return std::nullopt;
+    return fd;
+}
+
+/// Options that stand for a key of the configuration. False: one is wrong, and that was said.
+bool translate(parsed& given) {
+    auto& shorthand = given.common.shorthand;
+    const auto add = [&shorthand](const char* key, const std::string& value, const char* name) {
+        if (!value.empty()) shorthand.push_back({key, value, name});
     };
-    add("backends", from.backend, "--backend");
-    add("transport", from.transport, "--transport");
-    add("capture.tail", from.tail, "--tail");
-    add("forward.mode", from.forward, "--forward");
-    if (!from.log.empty()) {
+    add("backends", given.backend, "--backend");
+    add("transport", given.transport, "--transport");
+    add("capture.tail", given.tail, "--tail");
+    add("forward.mode", given.forward, "--forward");
+    if (given.log == "-") {
+        complain("run: --log: - is not supported; give a path (./- for a file named -)");
+        return false;
+    }
+    if (!given.log.empty()) {
         std::error_code ignored;
-        add("log.file", std::filesystem::absolute(from.log, ignored).string(), "--log");
+        add("log.file", std::filesystem::absolute(given.log, ignored).string(), "--log");
         add("log.lines", "true", "--log");
     }
-    from.run.explicit_backend = !from.backend.empty();
-    if (from.stats_fd >= 0) from.run.stats_fd = from.stats_fd;
+    given.run.explicit_backend = !given.backend.empty();
+    if (given.stats_fd.empty()) return true;
+    given.run.stats_fd = descriptor(given.stats_fd);
+    if (!given.run.stats_fd) {
+        complain("run: --stats-fd: " + fd2::settings::display(given.stats_fd) +
+                 " is not a descriptor; give its number, for example 3");
+    }
+    return given.run.stats_fd.has_value();
 }
 
 int print_version(bool json) {
     if (json) {
-        std::printf("{\"schema\":\"fd2.version/1\",\"version\":\"%s\",\"abi\":\"1-rc\"}\n",
-                    FD2_VERSION);
+        std::cout << "{\"schema\":\"fd2.version/1\",\"version\":\"" FD2_VERSION
+                     "\",\"abi\":\"1\"}\n";
     } else {
-        std::printf("fd2 %s (channel ABI 1, release candidate)\n", FD2_VERSION);
+        std::cout << "fd2 " FD2_VERSION " (channel ABI 1)\n";
     }
     return 0;
 }
 
-int run_config(const CLI::App& config, const parsed& given) {
-    if (config.got_subcommand("check")) {
-        return config_check(given.file, std::cout, std::cerr, backends_in, wrong_options);
-    }
-    if (config.got_subcommand("schema")) return config_schema(std::cout);
-    if (config.got_subcommand("defaults")) return config_defaults(std::cout);
-    const auto loaded = load_settings(given.common, true);
-    return loaded ? config_show(*loaded, given.origin, given.json, std::cout) : 1;
-}
-
 /// Behind fd2's own options stands the command, with or without `--`; a later `--` is its own.
 /// Returns the arguments that are ours.
-std::vector<std::string> split_command(int argc, char** argv, std::vector<std::string>& behind) {
+std::vector<std::string> split_command(int argc, char** argv,
+                                       std::vector<std::string>& command_words) {
     std::vector<std::string> ours(argv + 1, argv + argc);
-    if (ours.empty() || ours.front() != "run") return ours;
+    const bool explains = ours.size() > 1 && ours[0] == "config" && ours[1] == "explain";
+    if (ours.empty() || (ours.front() != "run" && !explains)) return ours;
     const auto mark = std::find(ours.begin(), ours.end(), "--");
-    behind.assign(mark, ours.end());
+    command_words.assign(mark, ours.end());
     ours.erase(mark, ours.end());
     return ours;
 }
 
-int run_command(const CLI::App& app, parsed& given, std::vector<std::string> behind,
-                const process_start& start) {
-    auto& command = given.run.command;
-    const CLI::App& run_app = *app.get_subcommand("run");
-    command = run_app.remaining();
+/// The first option whose value is empty: an unset variable in a script, nearly always.
+std::optional<std::string> empty_option(const CLI::App& app) {
+    for (const CLI::Option* one : app.get_options()) {
+        if (one->count() == 0 || one->get_items_expected_max() == 0) continue;
+        for (const std::string& value : one->results()) {
+            if (value.empty()) return one->get_name();
+        }
+    }
+    return std::nullopt;
+}
+
+/// The command that stands behind the options of `fd2 run` and `fd2 config explain`. `name` is what
+/// the user called. Nothing: there is none, which has been said; `status` is what to end with.
+std::optional<std::vector<std::string>> command_of(const CLI::App& app, const std::string& name,
+                                                   std::vector<std::string> command_words,
+                                                   int& status) {
+    auto command = app.remaining();
     if (!command.empty() && command.front().starts_with('-') && command.front().size() > 1) {
-        complain(unknown_word(run_app, command.front()) +
-                 "; a command that begins with - goes behind --");
-        return own_failure;
+        complain_in_lines(unknown_word(app, command.front()) +
+                          "; put -- before a command that begins with -");
+        return std::nullopt;
     }
-    // The mark is ours only if the command does not stand before it.
-    if (command.empty() && !behind.empty()) behind.erase(behind.begin());
-    command.insert(command.end(), behind.begin(), behind.end());
+    // `--` is ours only if no word of the command came before it.
+    if (command.empty() && !command_words.empty()) command_words.erase(command_words.begin());
+    command.insert(command.end(), command_words.begin(), command_words.end());
     if (command.empty()) {
-        complain("run: no command; write: fd2 run [OPTIONS] -- COMMAND [ARG...]");
+        complain_in_lines(name + ": no command; write: fd2 " + name +
+                          " [OPTIONS] -- COMMAND [ARG...]\nsee 'fd2 " + name + " --help'");
+        return std::nullopt;
+    }
+    if (command.front().empty()) {
+        complain(name + ": '': the command name is empty; is a variable unset?");
+        status = not_found;
+        return std::nullopt;
+    }
+    if (const auto option = empty_option(app)) {
+        complain(name + ": " + *option + ": empty value; give one or omit the option");
+        return std::nullopt;
+    }
+    return command;
+}
+
+int explain_config(const CLI::App& app, parsed& given, std::vector<std::string> command_words) {
+    int status = usage_error;
+    const auto command = command_of(app, "config explain", std::move(command_words), status);
+    if (!command) return usage_error;
+    std::optional<std::string> link;
+    if (!given.link.empty()) link = given.link;
+    given.common.forgiving = link.has_value();
+    const auto facts = facts_of(*command, link, ::isatty(STDERR_FILENO) == 1);
+    const auto loaded = read_settings(given.common, &facts);
+    if (!loaded) {
+        complain(text_of(loaded.error()));
+        return 1;
+    }
+    print_mistakes(*loaded, true);
+    for (const auto& file : loaded->left_out) complain(file.text());
+    return config_explain({*command, facts, *loaded}, given.shown.json, std::cout);
+}
+
+int run_config(const CLI::App& config, const parsed& given) {
+    if (config.got_subcommand("check")) {
+        const std::size_t width = width_of(STDERR_FILENO);
+        if (!given.file.empty()) {
+            return config_check(given.file, std::cout, std::cerr, backends_in, wrong_options,
+                                width);
+        }
+        const auto used = read_settings({});
+        if (!used) return 1;
+        return config_check_used(*used, std::cout, std::cerr, backends_in, wrong_options, width);
+    }
+    if (config.got_subcommand("schema")) return config_schema(std::cout);
+    if (config.got_subcommand("defaults")) return config_defaults(std::cout);
+    const auto loaded = load_settings(given.common, true);
+    if (!loaded) return 1;
+    if (!given.key.empty()) {
+        return config_show_key(*loaded, given.key, given.origin, given.shown.json, std::cout,
+                               std::cerr);
+    }
+    return config_show(*loaded, given.origin, given.shown.json, look_at_stdout(given.shown.colour),
+                       std::cout);
+}
+
+/// Whether both name one regular file, or one that does not exist yet. Descriptors may be shared.
+bool is_same_file(const std::filesystem::path& one, const std::filesystem::path& other) {
+    const auto shared = [](const std::filesystem::path& path) {
+        std::error_code ignored;
+        const std::string& name = path.native();
+        return name.empty() || name == "-" || name.starts_with("/dev/") ||
+               name.starts_with("/proc/") ||
+               (std::filesystem::exists(path, ignored) &&
+                !std::filesystem::is_regular_file(path, ignored));
+    };
+    if (shared(one) || shared(other)) return false;
+    std::error_code failed;
+    if (std::filesystem::equivalent(one, other, failed)) return true;
+    const auto whole = [&](const std::filesystem::path& path) {
+        return std::filesystem::weakly_canonical(std::filesystem::absolute(path, failed), failed);
+    };
+    return whole(one) == whole(other) && !failed;
+}
+
+/// Reports that would replace each other: "--stats and --tail-out: FILE: ...", or nothing.
+std::optional<std::string> shared_report(const parsed& given) {
+    const std::pair<const char*, const std::string&> files[] = {{"--stats", given.run.stats_file},
+                                                                {"--tail-out", given.run.tail_file},
+                                                                {"--log", given.log}};
+    for (std::size_t i = 0; i < std::size(files); ++i) {
+        for (std::size_t j = i + 1; j < std::size(files); ++j) {
+            if (!is_same_file(files[i].second, files[j].second)) continue;
+            return std::string(files[i].first) + " and " + files[j].first + ": " + files[j].second +
+                   ": the same file; give each its own";
+        }
+    }
+    return std::nullopt;
+}
+
+int run_command(const CLI::App& app, parsed& given, std::vector<std::string> command_words,
+                const process_start& start) {
+    int status = own_failure;
+    auto command = command_of(*app.get_subcommand("run"), "run", std::move(command_words), status);
+    if (!command) return status;
+    given.run.command = std::move(*command);
+    if (!given.run.stats_file.empty() && !given.stats_fd.empty()) {
+        complain("run: --stats and --stats-fd cannot be used together");
         return own_failure;
     }
-    translate(given);
+    if (const auto shared = shared_report(given)) {
+        complain("run: " + *shared);
+        return own_failure;
+    }
+    if (!translate(given)) return own_failure;
     given.run.common = given.common;
     return run(given.run, start);
 }
 
 int run_as(const std::string& name, int argc, char** argv, const process_start& start) {
-    const auto program = next_on_path(name);
+    auto program = next_on_path(name);
     if (!program) {
-        complain(name + ": no other command of this name on PATH (this one is a link to fd2)");
-        return not_found;
+        complain(text_of(program.error()));
+        return program.error().code == errc::unsupported ? not_found : own_failure;
     }
     run_options options;
     options.command.assign(argv, argv + argc);
     options.command.front() = name;
-    options.program = *program;
+    options.program = std::move(*program);
+    options.link = name;
+    options.common.forgiving = true;  // ssh was asked for, and no configuration of ours
     return run(options, start);
 }
 
@@ -244,57 +527,85 @@ int dispatch(int argc, char** argv, const process_start& start) {
     if (const auto name = borrowed_name(argv[0])) return run_as(*name, argc, argv, start);
 
     CLI::App app(
-        "fd2 runs a command, leaves its stdin and stdout alone, and carries its stderr: kept,\n"
-        "counted, passed on, never in the way.",
+        "fd2 runs a command, leaves its stdin and stdout alone, and captures its stderr, without "
+        "hanging, blocking or losing the last lines.",
         "fd2");
+    app.formatter(help_formatter());
     parsed given;
     bool version = false;
     app.footer(main_footer);
-    app.add_flag("--version", version, "Print the version");
+    add_switch(app, "-V,--version", version, "Print the version");
     app.require_subcommand(0, 1);
     const bool running = argc > 1 && std::string_view(argv[1]) == "run";
     add_run(app, given);
-    if (!running) {  // a run is waited for, and knows of no other command
-        add_rest(app, given);
-        add_config(app, given);
-    }
-    for (CLI::App* one : app.get_subcommands([](const CLI::App*) { return true; })) {
-        if (one->get_footer() == main_footer) one->footer("");
-    }
+    if (!running) add_rest(app, given);  // a run has to start fast, and needs no other command
 
-    std::vector<std::string> behind;
-    std::vector<std::string> ours = split_command(argc, argv, behind);
+    std::vector<std::string> command_words;
+    std::vector<std::string> ours = split_command(argc, argv, command_words);
     std::reverse(ours.begin(), ours.end());
     try {
         app.parse(ours);
     } catch (const CLI::ParseError& why) {
         if (why.get_exit_code() == 0) return app.exit(why, std::cout, std::cerr);
-        complain(usage_mistake(app, why));
+        std::string said =
+            app.remaining().empty() ? std::string() : meant_to_run({argv + 1, argv + argc});
+        complain_in_lines(said.empty() ? usage_mistake(app, why) : said);
         return running ? own_failure : usage_error;
     }
-    if (running) return run_command(app, given, std::move(behind), start);
-    if (version || app.got_subcommand("version")) return print_version(given.json);
+    if (running) return run_command(app, given, std::move(command_words), start);
+    if (version || app.got_subcommand("version")) return print_version(given.shown.json);
     if (app.got_subcommand("link")) {
         return link(given.directory,
                     given.names.empty() ? std::vector<std::string>{"ssh"} : given.names);
     }
-    if (app.got_subcommand("plugins")) return plugins(given.common, given.json, std::cout);
-    if (app.got_subcommand("doctor")) {
-        return doctor::examine(given.common, start.closed, given.json, std::cout);
-    }
-    if (app.got_subcommand("config")) return run_config(*app.get_subcommand("config"), given);
-    if (app.got_subcommand("completion")) return completion(given.shell, app, std::cout);
-    if (app.got_subcommand("help") && !given.topic.empty()) {
-        const auto topics = app.get_subcommands(
-            [&](const CLI::App* one) { return one->get_name() == given.topic; });
-        if (topics.empty()) {
-            complain(unknown_word(app, given.topic));
+    if (app.got_subcommand("new-backend")) return new_backend(given.directory, given.language);
+    if (!given.colour.empty()) {
+        const auto colour = parse_when(given.colour);
+        if (!colour) {
+            complain(place_of_call(app) + "--color: " + fd2::settings::display(given.colour) +
+                     " is not a valid choice; write one of auto, always, never");
             return usage_error;
         }
-        std::cout << topics.front()->help("fd2");
-        return 0;
+        given.shown.colour = *colour;
     }
-    std::cout << app.get_formatter()->make_help(&app, app.get_name(), CLI::AppFormatMode::Normal);
+    if (app.got_subcommand("plugins")) {
+        return plugins(given.common, given.names, given.shown, std::cout);
+    }
+    if (app.got_subcommand("report")) {
+        if (const auto option = empty_option(*app.get_subcommand("report"))) {
+            complain("report: " + *option + ": empty value; give one or omit the option");
+            return usage_error;
+        }
+        return report(given.common, given.report, given.shown, std::cout);
+    }
+    if (app.got_subcommand("conform")) return become_conform(argc, argv);
+    if (const int status = run_host_command(app, given.hosts, given.shown, std::cout);
+        status >= 0) {
+        return status;
+    }
+    if (app.got_subcommand("doctor")) {
+        return doctor::examine(given.common, start.closed, given.shown, std::cout);
+    }
+    if (app.got_subcommand("config")) {
+        const CLI::App& config = *app.get_subcommand("config");
+        if (config.got_subcommand("explain")) {
+            return explain_config(*config.get_subcommand("explain"), given,
+                                  std::move(command_words));
+        }
+        return run_config(config, given);
+    }
+    if (app.got_subcommand("completion")) return completion(given.shell, app, std::cout);
+    const CLI::App* topic = &app;
+    for (const std::string& name : given.names) {
+        const auto found =
+            topic->get_subcommands([&](const CLI::App* one) { return one->get_name() == name; });
+        if (found.empty()) {
+            complain_in_lines(unknown_word(*topic, name));
+            return usage_error;
+        }
+        topic = found.front();
+    }
+    std::cout << topic->get_formatter()->make_help(topic, {}, CLI::AppFormatMode::Normal);
     return app.got_subcommand("help") ? 0 : usage_error;
 }
 
@@ -304,22 +615,29 @@ int main(int argc, char** argv) {
     // Before anything else: what we were given is what the command gets.
     process_start start;
     const auto closed = fd2::process::secure_standard_fds();
-    if (!closed) return own_failure;  // there is nowhere to say it
+    if (!closed) {
+        complain(text_of(closed.error()));  // descriptor 2 may be a good one
+        return own_failure;
+    }
     start.closed = *closed;
     auto inherited = fd2::process::inherited_state::capture();
     if (!inherited) {
-        complain(inherited.error().message);
+        complain(text_of(inherited.error()));
         return own_failure;
     }
     start.inherited = *inherited;
     try {
+        start.descriptors = fd2::process::inherited_descriptors::note();
+        take_stdout();
         const int status = dispatch(argc, argv, start);
-        std::cout.flush();
-        if (!std::cout) {
-            complain("writing to stdout failed");
+        if (const auto lost = flush_stdout()) {
+            complain(*lost);
             return status == 0 ? 1 : status;
         }
         return status;
+    } catch (const std::bad_alloc&) {
+        complain("out of memory");
+        return own_failure;
     } catch (const std::exception& why) {
         complain(why.what());
         return own_failure;

@@ -1,4 +1,4 @@
-// What is installed, and what of it works here: the question behind `fd2 plugins` and `fd2 doctor`.
+// What is installed, and what of it works here, for `fd2 plugins` and `fd2 doctor`.
 #pragma once
 
 #include <cstdint>
@@ -6,17 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "channel/loader.hpp"
+#include "channel/plugin_table.hpp"
 #include "channel/selection.hpp"
-#include "loader/loader.hpp"
 
 namespace fd2::cli {
-
-struct plugin_option {
-    std::string name;
-    std::string type;
-    std::string initial;  ///< the default, as a file spells it
-    std::string help;
-};
 
 struct plugin_row {
     std::string backend;
@@ -27,20 +21,24 @@ struct plugin_row {
     std::string medium;
     std::uint64_t capacity = 0;        ///< as the backend says
     std::uint64_t capacity_small = 0;  ///< likewise
-    std::vector<plugin_option> options;
+    std::vector<channel::described_option> options;
     bool loaded = false;
-    bool settles = false;  ///< its end is by silence (FD2_INFO_SETTLES)
+    bool settles = false;  ///< see channel::channel_info
     std::optional<failure> why_not;
+    std::optional<channel::recorded_verdict> verdict;  ///< of `fd2 conform`
 
     bool usable() const noexcept { return !why_not; }
 };
 
-/// Loads the plugin, opens and closes a channel of it. `require` is not regarded.
-plugin_row try_plugin(const loader::found& file, loader::loader& plugins,
-                      channel::backend_pool& pool, settings::settings with);
+/// Loads the plugin, opens and closes a channel of it, in this process. `require` is ignored.
+plugin_row try_here(const channel::found& file, channel::loader& plugins,
+                    channel::backend_pool& pool, settings::settings config);
 
-/// The same for every plugin that can be found.
-std::vector<plugin_row> survey(loader::loader& plugins, channel::backend_pool& pool,
-                               const settings::settings& with);
+/// The same in a child process: a plugin that crashes or hangs is a row that says so.
+/// [as process::run_isolated]
+plugin_row try_plugin(const channel::found& file, const settings::settings& config);
+
+/// The row of a plugin that gave no answer: `why` is what isolated() returned.
+plugin_row without_answer(const channel::found& file, const failure& why);
 
 }  // namespace fd2::cli

@@ -7,6 +7,7 @@
 
 #include "cli/environment.hpp"
 #include "process/inheritance.hpp"
+#include "process/inherited_descriptors.hpp"
 #include "process/standard_fds.hpp"
 
 namespace fd2::cli {
@@ -15,12 +16,14 @@ namespace fd2::cli {
 struct process_start {
     process::inherited_state inherited;
     process::closed_at_start closed;
+    process::inherited_descriptors descriptors;
 };
 
 struct run_options {
     common_options common;
     std::vector<std::string> command;  ///< argv of the child
     std::string program;               ///< what to execute, if not command[0]
+    std::optional<std::string> link;   ///< the name that fd2 was called by, if not its own
     bool explicit_backend = false;     ///< --backend: that one or an error
     bool explain = false;
     std::string stats_file;

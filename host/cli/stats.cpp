@@ -2,16 +2,81 @@
 
 #include <time.h>
 
-#include <cmath>
-#include <nlohmann/json.hpp>
+#include <array>
+#include <charconv>
+#include <concepts>
+#include <cstdio>
+#include <ctime>
+#include <initializer_list>
+#include <optional>
+
+#include "base/plain_text.hpp"
 
 namespace fd2::cli {
 
 namespace {
 
-using json = nlohmann::ordered_json;
+/// Writes JSON as it comes: no tree, no allocation.
+class json_writer {
+  public:
+    explicit json_writer(text_out& out) noexcept : out_(out) {}
 
-std::string rfc3339(std::int64_t wall) {
+    void open(char bracket) noexcept {
+        separate();
+        raw({&bracket, 1});
+        first_ = true;
+    }
+    void close(char bracket) noexcept {
+        raw({&bracket, 1});
+        first_ = false;
+    }
+    json_writer& key(std::string_view name) noexcept {
+        string(name);
+        raw(":");
+        first_ = true;  // its value needs no comma
+        return *this;
+    }
+
+    void null() noexcept {
+        separate();
+        raw("null");
+    }
+    void value(bool yes) noexcept {
+        separate();
+        raw(yes ? "true" : "false");
+    }
+    void value(std::integral auto number) noexcept requires(!std::same_as<decltype(number), bool>) {
+        std::array<char, 24> digits;
+        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+        separate();
+        raw({digits.data(), end});
+    }
+    /// The parts as one string. What is not UTF-8 is replaced: arguments may hold any bytes.
+    void string(std::initializer_list<std::string_view> parts) noexcept {
+        separate();
+        raw("\"");
+        for (const std::string_view part : parts) {
+            escape_json(part, [this](std::string_view piece) { raw(piece); });
+        }
+        raw("\"");
+    }
+    void string(std::string_view text) noexcept {
+        string(std::initializer_list<std::string_view>{text});
+    }
+    void raw(std::string_view text) noexcept { out_.put(text); }
+
+    /// Before a value whose text is written with `raw`.
+    void separate() noexcept {
+        if (!first_) raw(",");
+        first_ = false;
+    }
+
+  private:
+    text_out& out_;
+    bool first_ = true;
+};
+
+void put_time(json_writer& out, std::int64_t wall) noexcept {
     const std::time_t seconds = wall / second;
     std::tm parts{};
     ::gmtime_r(&seconds, &parts);
@@ -19,74 +84,166 @@ std::string rfc3339(std::int64_t wall) {
     std::snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%06ldZ", parts.tm_year + 1900,
                   parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
                   static_cast<long>(wall % second / microsecond));
-    return text;
+    out.string(text);
 }
 
-/// Milliseconds since the start, to the microsecond; null for what did not happen.
-json since(nanoseconds_t start, nanoseconds_t moment) {
-    if (moment == 0) return nullptr;
-    return std::round(static_cast<double>(moment - start) / 1e3) / 1e3;
+/// Milliseconds since the start, to the microsecond: 12.0, 0.765; null for what did not happen.
+void put_since(json_writer& out, nanoseconds_t start, nanoseconds_t moment) noexcept {
+    if (moment == 0) return out.null();
+    const nanoseconds_t us = (moment - start + microsecond / 2) / microsecond;
+    char text[32];
+    int size = std::snprintf(text, sizeof(text), "%lld.%03lld", static_cast<long long>(us / 1000),
+                             static_cast<long long>(us % 1000));
+    while (text[size - 1] == '0' && text[size - 2] != '.') --size;
+    out.separate();
+    out.raw({text, static_cast<std::size_t>(size)});
 }
 
-json exit_of(exit_status exit) {
+void put_exit(json_writer& out, exit_status exit) noexcept {
+    out.open('{');
     switch (exit.how()) {
         case exit_status::kind::exited:
-            return {{"code", exit.code()}};
+            out.key("code").value(exit.code());
+            break;
         case exit_status::kind::signalled:
-            return {{"signal", exit.signal()}, {"core", exit.core()}};
+            out.key("signal").value(exit.signal());
+            out.key("core").value(exit.core());
+            break;
         case exit_status::kind::lost:
-            return {{"lost_errno", exit.lost_errno()}};
+            out.key("lost_errno").value(exit.lost_errno());
+            break;
     }
-    return nullptr;
+    out.close('}');
+}
+
+void put_attempts(json_writer& out, const std::vector<channel::attempt>& attempts) noexcept {
+    out.open('[');
+    for (const auto& [backend, why] : attempts) {
+        out.open('{');
+        out.key("backend").string(backend);
+        out.key("code").string(name_of(why.code));
+        out.key("errno").value(why.sys_errno);
+        out.key("message");
+        if (why.advice.empty()) {
+            out.string(why.message);
+        } else {
+            out.string({why.message, "; ", why.advice});  // as text_of has it
+        }
+        out.close('}');
+    }
+    out.close(']');
+}
+
+void put_moves(json_writer& out, const std::vector<channel::hand_over>& moves) noexcept {
+    out.open('[');
+    for (const auto& one : moves) {
+        out.open('{');
+        out.key("from").string(one.from);
+        out.key("to").string(one.to);
+        out.key("pause_us").value(one.pause / microsecond);
+        out.close('}');
+    }
+    out.close(']');
+}
+
+void put_holders(json_writer& out, const std::optional<process::holders>& held_by) noexcept {
+    if (!held_by) return out.null();
+    out.open('[');
+    for (const auto& holder : held_by->found) {
+        out.open('{');
+        out.key("pid").value(holder.pid);
+        out.key("command").string(holder.command);
+        out.close('}');
+    }
+    out.close(']');
+}
+
+/// In percent, with at most two decimals.
+void put_hundredths(json_writer& out, std::optional<std::uint32_t> number) noexcept {
+    if (!number) return out.null();
+    char text[16];
+    const int size = std::snprintf(text, sizeof(text), "%u.%02u", *number / 100, *number % 100);
+    out.separate();
+    out.raw({text, static_cast<std::size_t>(size)});
+}
+
+void put_rule(json_writer& out, const std::optional<settings::rule_result>& rule) noexcept {
+    if (!rule) return out.null();
+    out.open('{');
+    out.key("name");
+    if (rule->name.empty()) {
+        out.null();
+    } else {
+        out.string(rule->name);
+    }
+    out.key("file").string(rule->at.name);
+    out.key("line").value(rule->at.line);
+    out.key("percent");
+    put_hundredths(out, rule->rollout ? std::optional(rule->rollout->percent) : std::nullopt);
+    out.key("bucket");
+    put_hundredths(out, rule->rollout ? rule->rollout->bucket : std::nullopt);
+    out.close('}');
 }
 
 }  // namespace
 
-std::string stats_json(const run_report& report) {
-    json trail = json::array();
-    for (const auto& [backend, why] : report.trail) {
-        trail.push_back({{"backend", backend},
-                         {"code", name_of(why.code)},
-                         {"errno", why.sys_errno},
-                         {"message", why.message}});
+void write_stats(const run_report& report, text_out& target) noexcept {
+    const capture::snapshot none;
+    const capture::snapshot& record = report.record ? *report.record : none;
+    json_writer out(target);
+    out.open('{');
+    out.key("schema").string("fd2.stats/1");
+    out.key("command").open('[');
+    for (const std::string& word : report.command) out.string(word);
+    out.close(']');
+    out.key("transport").string(report.transport);
+    out.key("flag").value(report.flag);
+    out.key("flag_origin").string(report.flag_origin);
+    out.key("flag_counts").value(report.flag_counts);
+    put_rule(out.key("rule"), report.rule);
+    out.key("backend").string(report.backend);
+    out.key("medium");
+    if (report.info.medium.empty()) {
+        out.null();
+    } else {
+        out.string(report.info.medium);
     }
-    const capture::snapshot record = report.record.value_or(capture::snapshot{});
-    json held_by = nullptr;
-    if (report.held_by) {
-        held_by = json::array();
-        for (const auto& holder : report.held_by->found) {
-            held_by.push_back({{"pid", holder.pid}, {"command", holder.command}});
-        }
+    put_attempts(out.key("fallback"), report.attempts);
+    put_moves(out.key("swaps"), report.moves);
+    out.key("inherit_reason");
+    if (report.why_inherit.empty()) {
+        out.null();
+    } else {
+        out.string(report.why_inherit);
     }
-    const json out = {
-        {"schema", "fd2.stats/1"},
-        {"command", report.command},
-        {"transport", report.transport},
-        {"flag", report.flag},
-        {"backend", report.backend},
-        {"medium", report.medium.empty() ? json(nullptr) : json(report.medium)},
-        {"fallback", trail},
-        {"bytes", record.total_bytes},
-        {"lines", record.total_lines},
-        {"tail", {{"bytes", record.bytes.size()}, {"offset", record.offset}}},
-        {"dropped",
-         {{"tail_bytes", record.dropped_bytes()},
-          {"warnings", record.lines_dropped},
-          {"forward_bytes", report.forwarded.dropped}}},
-        {"forwarded_bytes", report.forwarded.forwarded},
-        {"end", name_of(record.end)},
-        {"end_errno", record.end_errno},
-        {"held_by", held_by},
-        {"exit", exit_of(report.exit)},
-        {"pid", report.pid},
-        {"times",
-         {{"started", rfc3339(report.times.started_wall)},
-          {"first_byte_ms", since(report.times.started, record.first_byte)},
-          {"exited_ms", since(report.times.started, report.times.exited)},
-          {"finished_ms", since(report.times.started, report.times.finished)}}},
-    };
-    // Arguments may hold any bytes: what is not UTF-8 is replaced.
-    return out.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+    out.key("bytes").value(record.total_bytes);
+    out.key("lines").value(record.total_lines);
+    out.key("tail").open('{');
+    out.key("bytes").value(record.tail_bytes());
+    out.key("offset").value(record.offset);
+    out.close('}');
+    out.key("dropped").open('{');
+    out.key("tail_bytes").value(record.dropped_bytes());
+    out.key("warnings").value(record.lines_dropped);
+    out.key("forward_bytes").value(report.forwarded.dropped);
+    out.key("log_lines").value(report.log_lines_lost);
+    out.close('}');
+    out.key("forwarded_bytes").value(report.forwarded.forwarded);
+    out.key("forward_errno").value(report.forward_errno);
+    out.key("end").string(name_of(record.end));
+    out.key("end_errno").value(record.end_errno);
+    out.key("followed").value(report.followed);
+    put_holders(out.key("held_by"), report.held_by);
+    put_exit(out.key("exit"), report.exit);
+    out.key("pid").value(report.pid);
+    out.key("times").open('{');
+    put_time(out.key("started"), report.times.started_wall);
+    put_since(out.key("first_byte_ms"), report.times.started, record.first_byte);
+    put_since(out.key("exited_ms"), report.times.started, report.times.exited);
+    put_since(out.key("finished_ms"), report.times.started, report.times.finished);
+    out.close('}');
+    out.close('}');
+    out.raw("\n");
 }
 
 }  // namespace fd2::cli

@@ -3,18 +3,18 @@
 #include <algorithm>
 #include <cstring>
 
-#include "forward/options.hpp"
+#include "forward/forwarder_state.hpp"
 
 namespace fd2::forward {
 
 std::uint64_t piece::share(std::size_t written) const noexcept {
-    if (written >= size) return source;
-    if (source == size) return written;
-    return source * written / size;  // both are far below 2^32
+    if (written >= size) return child_bytes;
+    if (child_bytes == size) return written;
+    return child_bytes * written / size;  // both are far below 2^32
 }
 
 void piece::advance(std::size_t written) noexcept {
-    source -= share(written);
+    child_bytes -= share(written);
     data += written;
     size -= written;
 }
@@ -43,10 +43,10 @@ bool byte_queue::append(const piece& bytes) {
     segment& last = segments_.back();
     // In flight its memory must not move; partly written and shaped, its shares would change.
     if (last.in_flight || last.dead || last.owner != bytes.owner || !bytes.owner) return false;
-    if (last.at > 0 && last.source != last.bytes.size() - last.at) return false;
+    if (last.at > 0 && last.child_bytes != last.bytes.size() - last.at) return false;
     if (last.bytes.size() + bytes.size > max_chunk) return false;
     last.bytes.insert(last.bytes.end(), bytes.data, bytes.data + bytes.size);
-    last.source += bytes.source;
+    last.child_bytes += bytes.child_bytes;
     return true;
 }
 
@@ -56,14 +56,16 @@ std::uint8_t byte_queue::last() const noexcept {
 
 void byte_queue::push_back(const piece& bytes) {
     if (!append(bytes)) {
-        segments_.push_back({bytes.owner, {bytes.data, bytes.data + bytes.size}, 0, bytes.source});
+        segments_.push_back(
+            {bytes.owner, {bytes.data, bytes.data + bytes.size}, 0, bytes.child_bytes});
         used_ += segment_cost;
     }
     account(bytes);
 }
 
 void byte_queue::push_front(const piece& bytes) {
-    segments_.push_front({bytes.owner, {bytes.data, bytes.data + bytes.size}, 0, bytes.source});
+    segments_.push_front(
+        {bytes.owner, {bytes.data, bytes.data + bytes.size}, 0, bytes.child_bytes});
     used_ += segment_cost;
     account(bytes);
 }
@@ -92,7 +94,7 @@ void byte_queue::consume(std::size_t written) noexcept {
         if (!it->owner) notes_ -= size;
         used_ -= size;
         it->at += size;
-        it->source -= share;
+        it->child_bytes -= share;
         it->in_flight = false;
         written -= size;
         it = it->dead || it->at == it->bytes.size() ? erase(it) : std::next(it);
@@ -114,7 +116,7 @@ void byte_queue::remove(const stream_state& owner) noexcept {
 
 void byte_queue::clear() noexcept {
     for (const segment& one : segments_) {
-        if (one.owner && !one.dead) one.owner->dropped += one.source;
+        if (one.owner && !one.dead) one.owner->dropped += one.child_bytes;
     }
     segments_.clear();
     used_ = 0;

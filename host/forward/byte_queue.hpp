@@ -1,5 +1,5 @@
 // What waits for our stderr: one order for all streams and notes. No locks, no system calls; the
-// core's mutex guards it. Bytes handed out by `gather` stay where they are until `consume`.
+// forwarder's mutex guards it. Bytes handed out by `gather` stay where they are until `consume`.
 #pragma once
 
 #include <sys/uio.h>
@@ -10,16 +10,16 @@
 #include <memory>
 #include <vector>
 
-#include "forward/stream_state.hpp"
-
 namespace fd2::forward {
+
+struct stream_state;
 
 /// Bytes to be written, how many of the child's they stand for, and whose they are (null: a note).
 struct piece {
     std::shared_ptr<stream_state> owner;
     const std::uint8_t* data = nullptr;
     std::size_t size = 0;
-    std::uint64_t source = 0;
+    std::uint64_t child_bytes = 0;
 
     /// The child's bytes that the first `written` of `size` stand for.
     std::uint64_t share(std::size_t written) const noexcept;
@@ -67,13 +67,13 @@ class byte_queue {
     struct segment {
         std::shared_ptr<stream_state> owner;
         std::vector<std::uint8_t> bytes;
-        std::size_t at = 0;        // written so far
-        std::uint64_t source = 0;  // what `bytes` from `at` on stand for
+        std::size_t at = 0;             // written so far
+        std::uint64_t child_bytes = 0;  // what `bytes` from `at` on stand for
         bool in_flight = false;
         bool dead = false;
 
         piece rest() const noexcept {
-            return {owner, bytes.data() + at, bytes.size() - at, source};
+            return {owner, bytes.data() + at, bytes.size() - at, child_bytes};
         }
     };
     using place = std::list<segment>::iterator;

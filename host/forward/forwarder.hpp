@@ -1,19 +1,22 @@
 // Our own stderr: how it is written, and what happens when it blocks.
 //
-// A forwarder owns the way to one descriptor; each channel opens a stream on it. Bytes go out in
-// the order in which they were offered, all streams and notes together. What can be written at
+// A forwarder does all writing to one descriptor; each channel opens a stream on it. Bytes go out
+// in the order in which they were offered, all streams and notes together. What can be written at
 // once is written by the offering thread, straight from its memory; only what the object does not
 // take is copied, and one thread (made when the first byte has to wait) writes it later.
 //
 // Promises
 // - No flag of the shared open file description is ever changed, and the descriptor is given to
 //   no event loop.
-// - An error of the sink (EPIPE, EIO, EBADF, ENOSPC, ...) ends forwarding for good: recorded and
+// - An error of our stderr (EPIPE, EIO, EBADF, ENOSPC, ...) ends forwarding for good: recorded and
 //   reported once; later bytes are dropped and counted, paused streams are released.
 // - Signal dispositions are untouched. Whoever calls `offer`, `finishing` or `flush` has SIGPIPE
 //   blocked or ignored (`note` sees to that itself); the forwarder's thread blocks every signal.
 //   A SIGPIPE that our own write left pending on the calling thread is taken away again.
-// - A write to a regular file waits for the disk like anybody's, in the offering thread.
+// - A write to a regular file waits for the disk, as any other program's does, in the offering
+//   thread.
+//
+// forwarder_state.hpp explains how that is done.
 #pragma once
 
 #include <fd2/observer.hpp>
@@ -29,50 +32,50 @@
 
 namespace fd2::forward {
 
-class core;
+struct forwarder_state;
 struct stream_state;
 
 /// One channel's way to our stderr. `offer` is called by one thread at a time (the drain's); every
-/// other member by any thread. The destructor abandons what is left and waits for an `on_room`
-/// that is running (unless it is called from there); afterwards none is called.
+/// other member by any thread. The destructor abandons what is left and waits for a `resume` that
+/// is running (unless it is called from there); afterwards none is called.
 class stream {
   public:
     ~stream();
     stream(const stream&) = delete;
     stream& operator=(const stream&) = delete;
 
-    /// Takes all of `data`: written now, queued, or dropped and counted. Does not block (save on a
-    /// regular file, and where no thread could be made: then up to `stall`). After `full` the
-    /// caller stops offering until `on_room`; bytes offered nevertheless are taken all the same.
-    verdict offer(const std::uint8_t* data, std::size_t size) noexcept;
+    /// Takes all of `data`: written now, queued, or dropped and counted. Does not block (except on
+    /// a regular file, and where no thread could be made: then up to `stall`). After `pause` the
+    /// caller stops offering until `resume`; bytes that are offered nevertheless are still taken.
+    flow offer(const std::uint8_t* data, std::size_t size) noexcept;
 
-    /// The child has exited: `full` is never returned again, a paused stream is released, waiting
+    /// The child has exited: `pause` is never returned again, a paused stream is released, waiting
     /// for a terminal ends (from now on the stall limit governs), an unfinished line goes out.
     void finishing() noexcept;
 
     /// Waits until all bytes of this stream are written, or our stderr made no progress for
-    /// `stall`, or `deadline` has passed, or somebody abandons; what is left then is dropped.
+    /// `stall`, or `deadline` has passed, or `abandon` is called; what is left then is dropped.
     /// An unfinished line or UTF-8 sequence counts as ended. True: every byte ever offered was
-    /// delivered. Not to be called from `on_room`.
+    /// delivered (or forwarding is off). Not to be called from `resume`.
     bool flush(nanoseconds_t deadline) noexcept;
 
     /// The same without waiting. True: it is over already. Otherwise `done` is called once it is,
-    /// by the forwarder's thread and under the rules of `on_room`. What was lost stands in `look`.
+    /// by the forwarder's thread and under the rules of `resume`. `counts` has what was lost.
     /// Where no thread could be made it waits after all. At most one at a time.
     bool flush_then(std::function<void()> done) noexcept;
 
-    /// Drops what is queued and all that comes later, wakes `flush`, cancels `on_room`. A piece
+    /// Drops what is queued and all that comes later, wakes `flush`, cancels `resume`. A piece
     /// that another thread is writing this moment counts as dropped and may still appear.
     void abandon() noexcept;
 
-    counters look() const noexcept;
+    counters counts() const noexcept;
 
   private:
     friend class forwarder;
-    stream(std::shared_ptr<core> hub, std::shared_ptr<stream_state> state) noexcept;
+    stream(std::shared_ptr<forwarder_state> parent, std::function<void()> resume);
 
-    std::shared_ptr<core> core_;
-    std::shared_ptr<stream_state> state_;
+    const std::shared_ptr<forwarder_state> parent_;
+    const std::shared_ptr<stream_state> state_;
 };
 
 /// One for each host and descriptor. [any thread]
@@ -85,18 +88,18 @@ class forwarder {
     explicit forwarder(int fd, options chosen, observer* watcher = nullptr);
 
     /// Writes what can be written without waiting, drops and counts the rest, joins the thread.
-    /// Streams that outlive it drop what they are offered. Not to be called from `on_room`.
+    /// Streams that outlive it drop what they are offered. Not to be called from `resume`.
     ~forwarder();
     forwarder(const forwarder&) = delete;
     forwarder& operator=(const forwarder&) = delete;
 
-    /// A new stream. `on_room` is called once for every `full`, by the forwarder's thread, with no
+    /// A new stream. `resume` is called once for every `pause`, by the forwarder's thread, with no
     /// lock held; it may call into the stream, and must neither block nor throw.
-    std::unique_ptr<stream> open(std::function<void()> on_room);
+    std::unique_ptr<stream> open(std::function<void()> resume);
 
     /// One of our own messages, newline included, in order with the streams and never cut by one;
-    /// written in every mode. Never blocks. False: dropped whole (no room, or forwarding ended).
-    /// With `fresh_notes` an empty text ends an unfinished line, and is nothing elsewhere.
+    /// written in every mode. Never blocks. False: dropped whole (it does not fit, or forwarding
+    /// ended). With `fresh_notes` an empty text ends an unfinished line; otherwise it does nothing.
     bool note(std::string_view text) noexcept;
 
     /// Waits until the queue is empty, as `stream::flush` does for one stream; drops nothing.
@@ -107,13 +110,10 @@ class forwarder {
 
     /// How the descriptor is written: "socket", "reopened", "splice", "terminal", "plain", or
     /// "none" when it was unusable from the start.
-    std::string_view way() const noexcept;
-
-    /// Whether the descriptor is a terminal.
-    bool terminal() const noexcept;
+    std::string_view writer_name() const noexcept;
 
   private:
-    std::shared_ptr<core> core_;
+    const std::shared_ptr<forwarder_state> state_;  // the streams' too: they may outlive us
 };
 
 }  // namespace fd2::forward

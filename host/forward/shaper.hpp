@@ -14,7 +14,7 @@ namespace fd2::forward {
 struct shaped {
     const std::uint8_t* data = nullptr;
     std::size_t size = 0;
-    std::uint64_t source = 0;
+    std::uint64_t child_bytes = 0;
 };
 
 class shaper {
@@ -40,7 +40,7 @@ class shaper {
     virtual void reset() noexcept = 0;
 };
 
-/// Mode `lines`: whole lines, each behind `prefix`, whose characters outlive the shaper.
+/// Mode `lines`: whole lines, each after `prefix`, whose characters outlive the shaper.
 std::unique_ptr<shaper> line_shaper(const std::string& prefix);
 
 /// Mode `lossy`: every maximal invalid subpart becomes one U+FFFD (Unicode 15, 3.9, as Rust's

@@ -1,4 +1,4 @@
-// The seam between the queue and one way of writing.
+// One way of writing to our stderr.
 #pragma once
 
 #include <sys/uio.h>
@@ -38,7 +38,7 @@ class writer {
     virtual std::size_t limit() const noexcept { return std::size_t{1} << 20; }
 
     /// The largest write that goes out whole or not at all (PIPE_BUF); 0 where there is none.
-    virtual std::size_t whole() const noexcept { return 0; }
+    virtual std::size_t atomic_limit() const noexcept { return 0; }
 
     virtual std::string_view name() const noexcept = 0;
 };
@@ -46,9 +46,9 @@ class writer {
 /// The most parts that one `write` is given.
 inline constexpr int max_parts = 16;
 
-/// How `fd` is to be written. Exactly one of `way` and `error` is set.
+/// How `fd` is to be written. Exactly one of `writer` and `error` is set.
 struct opened {
-    std::unique_ptr<writer> way;
+    std::unique_ptr<forward::writer> writer;
     int error = 0;
     bool terminal = false;
 };

@@ -3,175 +3,179 @@
 #include <signal.h>
 
 #include <memory>
+#include <string>
 #include <utility>
 
-#include "forward/posix/sigpipe.hpp"
+#include "base/home_process.hpp"
 #include "library/command_access.hpp"
 #include "library/failing.hpp"
 #include "library/host_state.hpp"
+#include "library/launch.hpp"
 #include "library/line_queue.hpp"
-#include "library/opening.hpp"
 #include "library/record_state.hpp"
-#include "library/starting.hpp"
-#include "transport/ending.hpp"
-#include "transport/surfacing.hpp"
+#include "library/stopping.hpp"
+#include "library/sync_access.hpp"
+#include "run/poll_driver.hpp"
 
 namespace fd2 {
 
 namespace {
 
-// How long a child that nobody waits for may take to end by itself, its stdin being closed: an ssh
-// that is about to go needs a round trip.
+// How long a child that nobody waits for may take to end by itself, once its stdin is closed: an
+// ssh that is about to end needs a round trip.
 constexpr nanoseconds_t grace = 100 * millisecond;
-
-std::chrono::nanoseconds span(nanoseconds_t from, nanoseconds_t to) {
-    return std::chrono::nanoseconds(to - from);
-}
+constexpr stop_action by_itself = {stop::wait, std::chrono::milliseconds(grace / millisecond)};
+constexpr stop_actions grace_alone = {by_itself, {}, {}};
+constexpr stop_actions by_default = {by_itself, {stop::kill, {}}, {}};
 
 }  // namespace
 
 /// One child of the sync transport.
 class sync_child {
   public:
-    sync_child(std::shared_ptr<host_state> on, process::child child, opening opened,
-               std::shared_ptr<transport::end_signal> ended, std::string command)
-        : host_(std::move(on)),
-          child_(std::move(child)),
-          carried_(std::move(opened.carried)),
-          record_(std::move(opened.record)),
-          ended_(std::move(ended)),
-          command_(std::move(command)),
-          started_(now()) {}
+    struct made {
+        std::unique_ptr<sync_child> child;
+        unique_fd in;
+        unique_fd out;
+    };
+
+    static result<made> spawn(const std::shared_ptr<host_state>& context, ssh_command& command) {
+        auto bell = runs::wakeup::make();
+        made out;
+        out.child.reset(
+            new sync_child(context, bell ? *bell : nullptr, command_access::stop(command)));
+        auto started = launch(*context, command, settings::transport_kind::sync, *out.child->run_,
+                              bell ? nullptr : &bell.error());
+        if (!started) return std::move(started).error();
+        out.child->record_ = std::move(started->record);
+        out.child->listed_ = std::move(started->listed);
+        out.in = std::move(started->in);
+        out.out = std::move(started->out);
+        return out;
+    }
 
     ~sync_child() {
-        if (!waited_) give_up();
+        if (home_.here() && run_->spawned() && !report_) end_unwaited();
     }
     sync_child(const sync_child&) = delete;
     sync_child& operator=(const sync_child&) = delete;
 
     const std::shared_ptr<record_state>& record() const noexcept { return record_; }
-    pid_t pid() const noexcept { return child_.pid(); }
-    status kill(int signal) { return child_.kill(signal); }
+    pid_t pid() const noexcept { return run_->child().pid(); }
+    status kill(int signal) { return run_->child().kill(signal); }
+    process::child& process() noexcept { return run_->child(); }
 
     result<std::optional<exit_status>> try_wait() {
-        if (child_.ended()) return child_.ended();
-        return child_.try_wait();
+        if (process().ended()) return process().ended();
+        return process().try_wait();
     }
 
     result<exit_report> wait() {
-        if (waited_) return failure{errc::state, 0, "wait: the child was waited for before"};
-        const auto& finish = host_->with().finish;
-        const transport::end_policy policy{
-            finish.linger, finish.linger_max,
-            finish.writers_remain == settings::writers_policy::follow};
-        auto how = wait_to_end(policy);
-        if (!how) return std::move(how).error();
-        waited_ = true;
-        surface(how->status, never);
-        return report(*how);
+        if (report_) return *report_;
+        if (!home_.here()) {
+            return failure{errc::state, 0, "wait: the child belongs to the parent process"};
+        }
+        runs::run_to_exit(*run_, bell_.get());
+        report_ = report_of(*run_, record_);
+        if (!report_->final) host_->follow(run_);
+        return *report_;
+    }
+
+    result<std::optional<exit_report>> wait_until(nanoseconds_t deadline) {
+        if (auto ended = ends_by(deadline); !ended || !*ended) return without_report(ended);
+        return with_report(wait());
+    }
+
+    result<std::optional<exit_report>> stop(const stop_actions& actions) {
+        auto ended = bring_to_end(stopping::is_zero(actions) ? stop_ : actions);
+        if (!ended || !*ended) return without_report(ended);
+        return with_report(wait());
     }
 
   private:
-    result<transport::ending> wait_to_end(const transport::end_policy& policy) {
-        const forward::sigpipe_blocked quiet;
-        transport::running of{child_, carried_, ended_.get(), record_->forwards.get()};
-        return transport::wait_to_end(of, policy);
+    static result<std::optional<exit_report>> without_report(result<bool>& ended) {
+        if (!ended) return std::move(ended).error();
+        return std::optional<exit_report>();
+    }
+    static result<std::optional<exit_report>> with_report(result<exit_report> got) {
+        if (!got) return std::move(got).error();
+        return std::optional<exit_report>(std::move(*got));
     }
 
-    exit_report report(const transport::ending& how) {
-        exit_report out;
-        out.status = how.status;
-        out.final = how.final;
-        out.ran = span(started_, how.exited);
-        out.lasted = span(started_, how.finished);
-        if (record_->bytes) {
-            const capture::snapshot last = record_->bytes->look();
-            out.end = last.end;
-            out.end_errno = last.end_errno;
+    sync_child(std::shared_ptr<host_state> context, std::shared_ptr<runs::wakeup> bell,
+               const stop_actions& stop)
+        : host_(std::move(context)),
+          bell_(std::move(bell)),
+          run_(std::make_shared<runs::run>(end_policy_of(*host_->config()),
+                                           [bell = bell_] {
+                                               if (bell) bell->ring();
+                                           })),
+          stop_(stop) {}
+
+    /// Whether the child has ended by `deadline`.
+    result<bool> ends_by(nanoseconds_t deadline) {
+        if (process().ended()) return true;
+        auto end = process().wait(deadline);
+        if (end) return true;
+        if (end.error().code == errc::timedout) return false;
+        return std::move(end).error();
+    }
+
+    /// Whether the child has ended when all actions were tried.
+    result<bool> bring_to_end(const stop_actions& actions) {
+        stopping steps(stopping::is_zero(actions) ? by_default : actions);
+        for (;;) {
+            const int signal = steps.next(now());
+            if (steps.over()) return process().ended().has_value();
+            if (signal != 0 && !process().ended()) {
+                if (auto sent = kill(signal); !sent) return std::move(sent).error();
+            }
+            auto ended = ends_by(steps.until());
+            if (!ended || *ended) return ended;
         }
-        const forward::counters shown = record_->forwarded();
-        out.forwarded_bytes = shown.forwarded;
-        out.forward_dropped = shown.dropped;
-        out.record = record_access::make(record_);
-        if (carried_) host_->follow({ended_, record_->forwards, std::move(carried_)});
-        return out;
-    }
-
-    /// The tail, where the child failed and its stderr was not all seen.
-    void surface(exit_status how, nanoseconds_t deadline) {
-        if (!record_->bytes) return;
-        const auto& with = host_->with();
-        const forward::counters shown = record_->forwarded();
-        const std::string text =
-            transport::surfaced_text(with.surface, command_, how, record_->bytes->look(), shown);
-        if (text.empty()) return;
-        const forward::sigpipe_blocked quiet;
-        transport::surfacing out(host_->stderr_fd(), with.forward, host_->forwarder(), text);
-        out.stream().flush(shown.dropped == 0 ? deadline : now());
     }
 
     /// Nobody waits: the child ends by itself at once, or is ended.
-    void give_up() noexcept {
+    void end_unwaited() noexcept {
         try {
-            bool killed = false;
-            auto end = child_.ended() ? result<exit_status>(*child_.ended())
-                                      : child_.wait(after(now(), grace));
-            if (!end && !child_.ended()) {
-                killed = true;
-                (void)child_.kill(SIGKILL);
-                end = child_.wait();
+            (void)bring_to_end(stopping::is_zero(stop_) ? grace_alone : stop_);
+            if (!process().ended()) {
+                run_->replay_to({});
+                const pid_t number = pid();
+                if (auto done = process().put_down(); !done) {
+                    // Its stderr is let go of with the run.
+                    host_->tell(severity::error, done.error().message + "; process " +
+                                                     std::to_string(number) + " is abandoned");
+                }
             }
-            const auto how = wait_to_end({0, 0, false});
-            if (how && !killed) surface(how->status, after(now(), grace));
+            if (!process().ended()) return;
+            run_->set_policy({0, 0, false});
+            runs::run_to_exit(*run_, bell_.get());
         } catch (const std::exception&) {
             // Out of memory: the members' destructors do what must be done.
         }
-        if (carried_ && record_->forwards) record_->forwards->attach({});
     }
 
-    std::shared_ptr<host_state> host_;
-    process::child child_;
-    std::unique_ptr<channel::channel> carried_;
+    const home_process home_;
+    const std::shared_ptr<host_state> host_;
+    const std::shared_ptr<runs::wakeup> bell_;
+    const std::shared_ptr<runs::run> run_;  ///< the host's as well, once it is followed
     std::shared_ptr<record_state> record_;
-    std::shared_ptr<transport::end_signal> ended_;
-    const std::string command_;
-    const nanoseconds_t started_;
-    bool waited_ = false;
+    std::unique_ptr<listed_child> listed_;
+    const stop_actions stop_;
+    std::optional<exit_report> report_;  ///< of the first wait
 };
 
 class child_access {
   public:
-    static result<SshConnection> spawn(const host& on, ssh_command& command) {
-        const auto& state = host_access::state(on);
-        early_subscribers subscribers(command);
-        std::shared_ptr<transport::end_signal> ended;
-        std::shared_ptr<transport::forwarding> forwards;
-        auto opened =
-            open_stderr(*state, command, settings::transport_kind::sync,
-                        [&](channel::channel_setup& setup) -> status {
-                            auto made = transport::end_signal::make();
-                            if (!made) return std::move(made).error();
-                            ended = std::make_shared<transport::end_signal>(std::move(*made));
-                            forwards = std::make_shared<transport::forwarding>(state->forwarder());
-                            setup.bytes = forwards.get();
-                            setup.on_ended = [raise = ended] { raise->raise(); };
-                            return {};
-                        });
-        if (!opened) return std::move(opened).error();
-        if (opened->carried) {
-            forwards->attach([to = opened->carried.get()] { to->room(channel::pauser::bytes); });
-            opened->record->forwards = std::move(forwards);
-        }
-        subscribers.attach(*opened->record);
-        auto made = start(command, opened->child_end.get());
-        if (!made) {
-            if (opened->carried) opened->record->forwards->attach({});
-            return std::move(made).error();
-        }
-        opened->child_end.reset();
-        auto child = std::make_unique<sync_child>(state, std::move(made->child), std::move(*opened),
-                                                  std::move(ended), command.argv().front());
-        return SshConnection({SshChild(std::move(child)), wire_writer(made->in.release()),
+    static process::child& process(SshConnection& connection) noexcept {
+        return connection.parts_.child.state_->process();
+    }
+
+    static result<SshConnection> spawn(const host& context, ssh_command& command) {
+        auto made = sync_child::spawn(host_access::state(context), command);
+        if (!made) return std::move(made).error();
+        return SshConnection({SshChild(std::move(made->child)), wire_writer(made->in.release()),
                               wire_reader(made->out.release())});
     }
 };
@@ -187,7 +191,7 @@ T value_or_code(result<T> got, std::error_code& failed, T empty) {
 }
 
 failure moved_from() {
-    return {errc::state, 0, "the child was moved elsewhere"};
+    return {errc::state, 0, "this object was moved from"};
 }
 
 }  // namespace
@@ -206,7 +210,7 @@ std::string SshChild::stderr_output() const {
 }
 
 fd2::snapshot SshChild::snapshot() const {
-    return state_ ? state_->record()->look() : fd2::snapshot{};
+    return state_ ? state_->record()->take_snapshot() : fd2::snapshot{};
 }
 
 stderr_record SshChild::record() const {
@@ -218,7 +222,7 @@ stderr_lines SshChild::subscribe(line_filter filter, std::size_t capacity) {
 }
 
 std::optional<exit_status> SshChild::try_wait() {
-    return must(state_ ? state_->try_wait() : moved_from());
+    return value_or_throw(state_ ? state_->try_wait() : moved_from());
 }
 
 std::optional<exit_status> SshChild::try_wait(std::error_code& failed) {
@@ -226,11 +230,29 @@ std::optional<exit_status> SshChild::try_wait(std::error_code& failed) {
 }
 
 exit_report SshChild::wait() {
-    return must(state_ ? state_->wait() : moved_from());
+    return value_or_throw(state_ ? state_->wait() : moved_from());
 }
 
 exit_report SshChild::wait(std::error_code& failed) {
     return value_or_code(state_ ? state_->wait() : moved_from(), failed, {});
+}
+
+std::optional<exit_report> SshChild::wait_until(std::chrono::steady_clock::time_point deadline) {
+    return value_or_throw(state_ ? state_->wait_until(deadline_of(deadline)) : moved_from());
+}
+
+std::optional<exit_report> SshChild::wait_until(std::chrono::steady_clock::time_point deadline,
+                                                std::error_code& failed) {
+    return value_or_code(state_ ? state_->wait_until(deadline_of(deadline)) : moved_from(), failed,
+                         {});
+}
+
+std::optional<exit_report> SshChild::stop(const stop_actions& actions) {
+    return value_or_throw(state_ ? state_->stop(actions) : moved_from());
+}
+
+std::optional<exit_report> SshChild::stop(const stop_actions& actions, std::error_code& failed) {
+    return value_or_code(state_ ? state_->stop(actions) : moved_from(), failed, {});
 }
 
 std::pair<exit_report, fd2::snapshot> SshChild::wait_with_stderr() {
@@ -246,7 +268,7 @@ std::pair<exit_report, fd2::snapshot> SshChild::wait_with_stderr(std::error_code
 }
 
 void SshChild::kill(int signal) {
-    must(state_ ? state_->kill(signal) : status(moved_from()));
+    value_or_throw(state_ ? state_->kill(signal) : status(moved_from()));
 }
 
 void SshChild::kill(int signal, std::error_code& failed) noexcept {
@@ -285,17 +307,44 @@ std::pair<exit_report, fd2::snapshot> SshConnection::wait_with_stderr(std::error
     return parts_.child.wait_with_stderr(failed);
 }
 
-SshConnection spawn(const host& on, ssh_command& command) {
-    return must(child_access::spawn(on, command));
+std::optional<exit_report> SshConnection::wait_until(
+    std::chrono::steady_clock::time_point deadline) {
+    parts_.in.close();
+    return parts_.child.wait_until(deadline);
 }
 
-std::optional<SshConnection> spawn(const host& on, ssh_command& command, std::error_code& failed,
-                                   std::string* why) {
+std::optional<exit_report> SshConnection::wait_until(std::chrono::steady_clock::time_point deadline,
+                                                     std::error_code& failed) {
+    parts_.in.close();
+    return parts_.child.wait_until(deadline, failed);
+}
+
+std::optional<exit_report> SshConnection::stop(const stop_actions& actions) {
+    parts_.in.close();
+    return parts_.child.stop(actions);
+}
+
+std::optional<exit_report> SshConnection::stop(const stop_actions& actions,
+                                               std::error_code& failed) {
+    parts_.in.close();
+    return parts_.child.stop(actions, failed);
+}
+
+process::child& process_of(SshConnection& connection) noexcept {
+    return child_access::process(connection);
+}
+
+SshConnection spawn(const host& context, ssh_command& command) {
+    return value_or_throw(child_access::spawn(context, command));
+}
+
+std::optional<SshConnection> spawn(const host& context, ssh_command& command,
+                                   std::error_code& failed, std::string* why) {
     failed.clear();
-    auto made = child_access::spawn(on, command);
+    auto made = child_access::spawn(context, command);
     if (made) return std::move(*made);
     failed = code_of(made.error());
-    if (why) *why = made.error().message;
+    if (why) *why = text_of(made.error());
     return std::nullopt;
 }
 

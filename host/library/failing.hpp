@@ -1,4 +1,4 @@
-// From the rooms' failures to those of the interface.
+// Turns the failures of the rooms into those of the interface.
 #pragma once
 
 #include <fd2/error.hpp>
@@ -9,8 +9,8 @@
 
 namespace fd2 {
 
-[[noreturn]] inline void raise(const failure& why) {
-    throw error(why.code, why.sys_errno, why.message, why.operation_size, why.object_size);
+[[noreturn]] inline void throw_failure(const failure& why) {
+    throw error(why.code, why.sys_errno, text_of(why), why.operation_size, why.object_size);
 }
 
 inline std::error_code code_of(const failure& why) noexcept {
@@ -19,12 +19,12 @@ inline std::error_code code_of(const failure& why) noexcept {
 
 /// The value, or the exception.
 template <class T>
-T must(result<T> got) {
-    if (!got) raise(got.error());
+T value_or_throw(result<T> got) {
+    if (!got) throw_failure(got.error());
     return std::move(*got);
 }
-inline void must(const status& got) {
-    if (!got) raise(got.error());
+inline void value_or_throw(const status& got) {
+    if (!got) throw_failure(got.error());
 }
 
 }  // namespace fd2

@@ -9,21 +9,14 @@ namespace {
 
 constexpr std::size_t smallest_capacity = 4096;
 
-nanoseconds_t deadline_of(std::chrono::steady_clock::time_point when) {
-    // steady_clock is CLOCK_MONOTONIC.
-    if (when == std::chrono::steady_clock::time_point::max()) return never;
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(when.time_since_epoch()).count();
-}
-
-void fill(stderr_line& out, const capture::lent_line& from) {
-    out.text.assign(from.text);
-    out.number = from.number;
+void fill(stderr_line& out, const line_view& line) {
+    out.text.assign(line.rest);
+    out.number = line.number;
     out.time = std::chrono::system_clock::time_point(
         std::chrono::duration_cast<std::chrono::system_clock::duration>(
-            std::chrono::nanoseconds(from.time)));
-    out.continued = from.continued;
-    out.continues = from.continues;
-    out.unterminated = from.unterminated;
+            std::chrono::nanoseconds(line.time)));
+    out.piece = line.piece;
+    out.unterminated = line.unterminated;
 }
 
 }  // namespace
@@ -46,7 +39,10 @@ void line_queue::attach(const std::shared_ptr<line_queue>& queue,
 }
 
 void line_queue::leave() noexcept {
+    if (!home_.here()) return;
     attached_.store(true);
+    // Before the removal: called from the filter itself, it must spare the rest of the chunk.
+    left_.store(true, std::memory_order_relaxed);
     lines_.when_arrived({});
     std::shared_ptr<capture::capture> record;
     {
@@ -56,8 +52,9 @@ void line_queue::leave() noexcept {
     if (record) record->remove(this);
 }
 
-bool line_queue::offer(const capture::line_view& line) noexcept {
-    if (!filter_) return lines_.offer(line);
+bool line_queue::try_take(const line_view& line) noexcept {
+    if (!filter_) return lines_.try_take(line);
+    if (left_.load(std::memory_order_relaxed)) return true;
     try {
         std::string_view text = line.rest.empty() ? line.head : line.rest;
         if (!line.head.empty() && !line.rest.empty()) {
@@ -73,11 +70,11 @@ bool line_queue::offer(const capture::line_view& line) noexcept {
         failed_.fetch_add(1, std::memory_order_relaxed);
         return false;
     }
-    return lines_.offer(line);
+    return lines_.try_take(line);
 }
 
-std::uint64_t line_queue::offer_block(const capture::line_block& block) noexcept {
-    return filter_ ? line_consumer::offer_block(block) : lines_.offer_block(block);
+std::uint64_t line_queue::take_block(const capture::line_block& block) noexcept {
+    return filter_ ? line_consumer::take_block(block) : lines_.take_block(block);
 }
 
 stderr_lines subscribe_to(const std::shared_ptr<capture::capture>& record, line_filter filter,
@@ -110,17 +107,18 @@ std::optional<stderr_line> stderr_lines::poll() {
 }
 
 bool stderr_lines::poll(stderr_line& out) {
-    capture::lent_line lent;
-    if (!queue_ || !queue_->lines().poll(lent)) return false;
-    fill(out, lent);
-    return true;
+    if (!queue_) return false;
+    const auto lent = queue_->lines().poll();
+    if (lent) fill(out, *lent);
+    return lent.has_value();
 }
 
 std::optional<stderr_line> stderr_lines::wait(std::chrono::steady_clock::time_point deadline) {
-    capture::lent_line lent;
-    if (!queue_ || !queue_->lines().wait(lent, deadline_of(deadline))) return std::nullopt;
+    if (!queue_) return std::nullopt;
+    const auto lent = queue_->lines().wait(deadline_of(deadline));
+    if (!lent) return std::nullopt;
     stderr_line out;
-    fill(out, lent);
+    fill(out, *lent);
     return out;
 }
 

@@ -1,4 +1,4 @@
-// What stands behind a subscription.
+// The implementation of a subscription.
 #pragma once
 
 #include <fd2/stderr_lines.hpp>
@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 
+#include "base/home_process.hpp"
 #include "capture/capture.hpp"
 #include "capture/subscriber.hpp"
 
@@ -32,16 +33,18 @@ class line_queue final : public capture::line_consumer {
     }
     std::uint64_t filtered() const noexcept { return filtered_.load(std::memory_order_relaxed); }
 
-    bool offer(const capture::line_view& line) noexcept override;
-    std::uint64_t offer_block(const capture::line_block& block) noexcept override;
-    bool chunk_done() noexcept override { return lines_.chunk_done(); }
+    bool try_take(const line_view& line) noexcept override;
+    std::uint64_t take_block(const capture::line_block& block) noexcept override;
+    flow chunk_done() noexcept override { return lines_.chunk_done(); }
     void ended() noexcept override { lines_.ended(); }
 
   private:
+    const home_process home_;
     const line_filter filter_;
     capture::subscriber lines_;
     std::string joined_;
     std::atomic<bool> attached_{false};
+    std::atomic<bool> left_{false};
     std::atomic<std::uint64_t> first_{0};
     std::atomic<std::uint64_t> filtered_{0};
     std::atomic<std::uint64_t> failed_{0};

@@ -5,26 +5,26 @@
 namespace fd2 {
 
 forward::counters record_state::forwarded() const {
-    return forwards ? forwards->stream().look() : forward::counters{};
+    return forwards ? forwards->stream().counts() : forward::counters{};
 }
 
 std::string record_state::output() const {
-    return bytes ? bytes->look().bytes : std::string();
+    return bytes ? bytes->take_snapshot().bytes : std::string();
 }
 
-fd2::snapshot record_state::look() const {
+fd2::snapshot record_state::take_snapshot() const {
     fd2::snapshot out;
-    out.backend = backend;
+    out.backend = backend();
     out.medium = medium;
     out.settles = settles;
-    for (const auto& [tried, why] : trail) {
-        out.fallback.push_back({tried, why.code, why.sys_errno, why.message});
+    for (const auto& [tried, why] : attempts) {
+        out.fallback.push_back({tried, why.code, why.sys_errno, text_of(why)});
     }
     if (!bytes) {
         out.final = true;
         return out;
     }
-    capture::snapshot now = bytes->look();
+    capture::snapshot now = bytes->take_snapshot();
     const forward::counters shown = forwarded();
     out.bytes = std::move(now.bytes);
     out.offset = now.offset;
@@ -47,7 +47,7 @@ stderr_record& stderr_record::operator=(stderr_record&&) noexcept = default;
 stderr_record::~stderr_record() = default;
 
 fd2::snapshot stderr_record::snapshot() const {
-    return state_ ? state_->look() : fd2::snapshot{};
+    return state_ ? state_->take_snapshot() : fd2::snapshot{};
 }
 
 std::string stderr_record::output() const {

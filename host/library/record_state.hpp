@@ -1,15 +1,16 @@
-// What stands behind a record.
+// The implementation of a record.
 #pragma once
 
 #include <fd2/snapshot.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "capture/capture.hpp"
 #include "channel/selection.hpp"
-#include "transport/forwarding.hpp"
+#include "run/forwarding.hpp"
 
 namespace fd2 {
 
@@ -18,13 +19,15 @@ namespace fd2 {
 class record_state {
   public:
     std::shared_ptr<capture::capture> bytes;
-    std::shared_ptr<transport::forwarding> forwards;
-    std::string backend = "inherit";
+    std::shared_ptr<runs::forwarding> forwards;
+    std::optional<channel::channel_view> carried;  ///< none: the child inherited our stderr
     std::string medium;
     bool settles = false;
-    channel::fallback_trail trail;
+    std::vector<channel::attempt> attempts;
 
-    fd2::snapshot look() const;
+    /// The id of the backend that has the channel now.
+    std::string backend() const { return carried ? carried->plugin()->id : "inherit"; }
+    fd2::snapshot take_snapshot() const;
     std::string output() const;
     forward::counters forwarded() const;
 };

@@ -1,6 +1,7 @@
 #include <fd2/ssh_command.hpp>
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -100,6 +101,36 @@ ssh_command& ssh_command::environment(std::vector<std::string> variables) {
     return *this;
 }
 
+ssh_command& ssh_command::env(std::string name, std::string value) {
+    changes_.emplace_back(std::move(name), std::move(value));
+    return *this;
+}
+
+ssh_command& ssh_command::env_remove(std::string name) {
+    changes_.emplace_back(std::move(name), std::nullopt);
+    return *this;
+}
+
+ssh_command& ssh_command::search_path(path_of whose) {
+    search_path_ = whose;
+    return *this;
+}
+
+ssh_command& ssh_command::standard_input(stdio what) {
+    input_ = what;
+    return *this;
+}
+
+ssh_command& ssh_command::standard_output(stdio what) {
+    output_ = what;
+    return *this;
+}
+
+ssh_command& ssh_command::stop(const stop_actions& actions) {
+    stop_ = actions;
+    return *this;
+}
+
 ssh_command& ssh_command::backend(std::string name) {
     backend_ = std::move(name);
     return *this;
@@ -107,7 +138,9 @@ ssh_command& ssh_command::backend(std::string name) {
 
 stderr_lines ssh_command::subscribe(line_filter filter, std::size_t capacity) {
     auto queue = std::make_shared<line_queue>(std::move(filter), capacity);
-    subscribers_.push_back(queue);
+    // Copies of this command share it; when the last of them is gone, nobody can spawn it any more.
+    subscribers_.emplace_back(queue.get(),
+                              [queue](line_queue*) { line_queue::attach(queue, nullptr); });
     return lines_access::make(std::move(queue));
 }
 
@@ -128,31 +161,59 @@ std::vector<std::string> ssh_command::argv() const {
     return out;
 }
 
-status command_access::check(const ssh_command& of) {
-    if (of.program_.empty() || of.program_.front().empty()) return wrong("no program");
-    if (of.is_ssh_) {
-        if (of.host_.empty()) return wrong("the host is empty");
-        if (of.host_.front() == '-') {
-            return wrong("host \"" + of.host_ + "\" begins with '-': it would be an option");
+status command_access::check(const ssh_command& command) {
+    if (command.program_.empty() || command.program_.front().empty()) return wrong("no program");
+    if (command.is_ssh_) {
+        if (command.host_.empty()) return wrong("the host is empty");
+        if (command.host_.front() == '-') {
+            return wrong("host \"" + command.host_ + "\" begins with '-': it would be an option");
         }
-        if (of.port_ && (*of.port_ == 0 || *of.port_ > 65535)) {
-            return wrong("port " + std::to_string(*of.port_) + " is not within 1 to 65535");
+        if (command.port_ && (*command.port_ == 0 || *command.port_ > 65535)) {
+            return wrong("port " + std::to_string(*command.port_) +
+                         " is out of range (1 to 65535)");
         }
-    } else if (of.user_ || of.port_ || of.remote_ || !of.arguments_.empty()) {
-        return wrong("user, port, options and remote command belong to ssh, not to \"" +
-                     of.program_.front() + "\"");
+    } else if (command.user_ || command.port_ || command.remote_ || !command.arguments_.empty()) {
+        return wrong("user, port, options and remote command are for ssh, not for \"" +
+                     command.program_.front() + "\"");
     }
-    const auto words = of.argv();
-    if (std::any_of(words.begin(), words.end(), has_nul)) return wrong("an argument holds a NUL");
-    for (const auto& variable : of.environment_.value_or(std::vector<std::string>{})) {
+    const auto words = command.argv();
+    if (std::any_of(words.begin(), words.end(), has_nul))
+        return wrong("an argument contains a NUL");
+    for (const auto& variable : command.environment_.value_or(std::vector<std::string>{})) {
         if (variable.find('=') == variable.npos || variable.front() == '=' || has_nul(variable)) {
-            return wrong("environment \"" + variable + "\": write NAME=value");
+            return wrong("environment \"" + variable + "\": not of the form NAME=value");
+        }
+    }
+    for (const auto& [name, value] : command.changes_) {
+        if (name.empty() || name.find('=') != name.npos || has_nul(name)) {
+            return wrong("\"" + name + "\" is not a variable name");
+        }
+        if (value && has_nul(*value)) return wrong("variable \"" + name + "\" contains a NUL");
+    }
+    for (const auto& [what, name] :
+         {std::pair(command.input_, "input"), std::pair(command.output_, "output")}) {
+        if (what.what() == stdio::kind::descriptor && what.number() < 0) {
+            return wrong(std::string("standard ") + name + ": invalid descriptor " +
+                         std::to_string(what.number()));
         }
     }
     return {};
 }
 
-result<process::spawn_spec> command_access::spec(const ssh_command& of) {
+namespace {
+
+/// Sets or removes one variable of an environment.
+void change(std::vector<std::string>& all, const std::string& name,
+            const std::optional<std::string>& value) {
+    std::erase_if(all, [&](const std::string& one) {
+        return one.size() > name.size() && one[name.size()] == '=' && one.starts_with(name);
+    });
+    if (value) all.push_back(name + '=' + *value);
+}
+
+}  // namespace
+
+result<process::spawn_spec> command_access::spec(const ssh_command& command) {
     auto signals = process::inherited_state::capture();
     if (!signals) return std::move(signals).error();
     // What a program blocks for a signal thread of its own, and that its writes are to raise no
@@ -161,18 +222,38 @@ result<process::spawn_spec> command_access::spec(const ssh_command& of) {
     signals->ignored.remove(SIGPIPE);
     process::spawn_spec out;
     out.signals = *signals;
-    out.argv = of.argv();
-    out.environment = of.environment_;
-    out.working_directory = of.directory_;
+    out.argv = command.argv();
+    out.environment = command.environment_;
+    if (!command.changes_.empty()) {
+        if (!out.environment) {
+            out.environment.emplace();
+            for (char** each = environ; each && *each; ++each) out.environment->push_back(*each);
+        }
+        for (const auto& [name, value] : command.changes_) change(*out.environment, name, value);
+    }
+    out.search_environment = command.search_path_ == ssh_command::path_of::child;
+    out.working_directory = command.directory_;
     return out;
 }
 
-std::vector<std::shared_ptr<line_queue>> command_access::take_subscribers(ssh_command& of) {
-    return std::exchange(of.subscribers_, {});
+std::vector<std::shared_ptr<line_queue>> command_access::take_subscribers(ssh_command& command) {
+    return std::exchange(command.subscribers_, {});
 }
 
-const std::string& command_access::backend(const ssh_command& of) {
-    return of.backend_;
+stdio command_access::standard_input(const ssh_command& command) noexcept {
+    return command.input_;
+}
+
+stdio command_access::standard_output(const ssh_command& command) noexcept {
+    return command.output_;
+}
+
+const stop_actions& command_access::stop(const ssh_command& command) noexcept {
+    return command.stop_;
+}
+
+const std::string& command_access::backend(const ssh_command& command) {
+    return command.backend_;
 }
 
 }  // namespace fd2

@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "forward/posix/sigpipe.hpp"
+#include "base/signal_mask.hpp"
 #include "library/failing.hpp"
 
 namespace fd2 {
@@ -27,10 +27,10 @@ bool wait_for(int fd, short what) noexcept {
 }  // namespace
 
 std::ptrdiff_t write_quietly(int fd, const void* data, std::size_t size) noexcept {
-    const forward::sigpipe_blocked quiet;
+    const sigpipe_blocked quiet;
     const ssize_t written = ::write(fd, data, size);
     if (written < 0 && errno == EPIPE) {
-        forward::swallow_sigpipe();
+        swallow_signal(SIGPIPE);
         errno = EPIPE;
     }
     return written;
@@ -59,7 +59,7 @@ std::size_t wire_writer::write_some(const void* data, std::size_t size,
 std::size_t wire_writer::write_some(const void* data, std::size_t size) {
     std::error_code failed;
     const std::size_t written = write_some(data, size, failed);
-    if (failed) raise(system_failure("write", "the child's stdin", failed.value()));
+    if (failed) throw_failure(system_failure("write", "the child's stdin", failed.value()));
     return written;
 }
 
@@ -75,7 +75,7 @@ std::size_t wire_writer::write(std::string_view data, std::error_code& failed) n
 std::size_t wire_writer::write(std::string_view data) {
     std::error_code failed;
     const std::size_t done = write(data, failed);
-    if (failed) raise(system_failure("write", "the child's stdin", failed.value()));
+    if (failed) throw_failure(system_failure("write", "the child's stdin", failed.value()));
     return done;
 }
 
@@ -110,7 +110,7 @@ std::size_t wire_reader::read_some(void* data, std::size_t size, std::error_code
 std::size_t wire_reader::read_some(void* data, std::size_t size) {
     std::error_code failed;
     const std::size_t got = read_some(data, size, failed);
-    if (failed) raise(system_failure("read", "the child's stdout", failed.value()));
+    if (failed) throw_failure(system_failure("read", "the child's stdout", failed.value()));
     return got;
 }
 
@@ -126,7 +126,7 @@ std::string wire_reader::read_all(std::error_code& failed) {
 std::string wire_reader::read_all() {
     std::error_code failed;
     std::string out = read_all(failed);
-    if (failed) raise(system_failure("read", "the child's stdout", failed.value()));
+    if (failed) throw_failure(system_failure("read", "the child's stdout", failed.value()));
     return out;
 }
 

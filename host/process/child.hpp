@@ -4,7 +4,9 @@
 #include <fd2/exit_status.hpp>
 
 #include <sys/types.h>
+#include <unistd.h>
 
+#include <mutex>
 #include <optional>
 
 #include "base/clock.hpp"
@@ -13,19 +15,23 @@
 
 namespace fd2::process {
 
-/// The child was stopped by a signal, or went on after a stop.
+/// The child was stopped by a signal, or continued after a stop.
 struct job_event {
     int stopped_by = 0;  ///< the signal; 0: continued
 };
 
 /// Owns a child until its end has been collected. One thread at a time, except kill(). Movable;
-/// what was moved from owns nothing and answers errc::state.
+/// what was moved from owns nothing and fails with errc::state. So does the copy in a fork of this
+/// process: it neither signals the child nor waits for it.
 ///
-/// The destructor does not leave a running child behind: it kills it with SIGKILL and collects it,
-/// which waits as long as the kernel needs to end a process. It never throws. An owner that wants
-/// anything gentler does so before.
+/// The destructor does not leave a running child behind: it is put_down(). It never throws. An
+/// owner that wants anything gentler, or wants to know, does so before.
 class child {
   public:
+    /// How long the end may take after a SIGKILL that the kernel accepted: it takes longer only
+    /// where a system call of the child hangs (a dead file server).
+    static constexpr nanoseconds_t kill_patience = 10 * second;
+
     /// Takes over a child that nobody has waited for, with the pidfd it was born with; without one
     /// it is asked for here.
     explicit child(pid_t pid, unique_fd pidfd = {}) noexcept;
@@ -37,7 +43,7 @@ class child {
 
     /// Readable from the child's end on, silent about stops; close-on-exec; stays open until the
     /// destructor. -1 where there is none: no descriptor was free (EMFILE, ENFILE), or the kernel
-    /// has no pidfds (ENOSYS). Then only a wait without a deadline is to be had, on a thread.
+    /// has no pidfds (ENOSYS). Then the only way to wait is one without a deadline, on a thread.
     int pidfd() const noexcept { return fd_.get(); }
     /// Why pidfd() is -1; 0 otherwise.
     int pidfd_errno() const noexcept { return pidfd_errno_; }
@@ -62,19 +68,32 @@ class child {
     std::optional<job_event> job_change() noexcept;
 
     /// Sends a signal. Never hits another process, and succeeds without an effect on a child that
-    /// has ended but has not been collected. After that: ESRCH.
-    /// [with a pidfd any thread, else one thread at a time]
+    /// has ended but has not been collected. After that: ESRCH. [any thread]
     status kill(int signal);
 
+    /// Kills the child with SIGKILL and collects it. If that is refused (the child now runs as
+    /// another user), or the child has not ended after kill_patience, the child is disowned, and
+    /// the error says why. [may block for kill_patience]
+    status put_down();
+
+    /// Gives the child up without touching it: nobody signals or collects it any more.
+    void disown() noexcept;
+
   private:
-    bool owned() const noexcept { return pid_ > 0 && !ended_; }
+    bool owned() const noexcept;
+    failure not_owned(const char* operation) const;
     int open_pidfd() noexcept;
+    int take_end(bool waiting) noexcept;
+    bool is_gone() const noexcept;
     exit_status collect() noexcept;
+    void lose(int why) noexcept;
     int send(int signal) noexcept;
     void end() noexcept;
 
     unique_fd fd_;
+    std::mutex collecting_;  // of the child's number: a kill by number must not meet the collection
     pid_t pid_;
+    pid_t parent_ = ::getpid();
     int pidfd_errno_ = 0;
     std::optional<exit_status> ended_;
 };

@@ -1,6 +1,5 @@
-// What a process hands on over exec without saying so: its signal mask and which signals are
-// ignored. A wrapper must give its child what it was given itself, whatever it changed for its
-// own use in between.
+// What exec passes on implicitly: the signal mask and which signals are ignored. A wrapper must
+// give its child what it was given itself, whatever it changed for its own use in between.
 #pragma once
 
 #include "base/result.hpp"

@@ -23,6 +23,8 @@ struct spawn_spec {
 
     /// "NAME=value" each; none: this process's own environment.
     std::optional<std::vector<std::string>> environment;
+    /// Search PATH of `environment` instead.
+    bool search_environment = false;
 
     /// Where the child starts; empty: here. Relative candidates are looked for from there.
     std::string working_directory;
@@ -44,15 +46,15 @@ struct spawn_spec {
     int parent_death_signal = 0;
 };
 
-/// Why a spawn failed, as far as it matters to whoever stands in for the command. The values are
-/// the exit codes that shells and env(1) use.
+/// Why a spawn failed, for a wrapper that must exit in place of the command. The values are the
+/// exit codes that shells and env(1) use.
 enum class spawn_refusal : int {
     own_failure = 125,     ///< the system or the specification; the command was not tried
     not_executable = 126,  ///< it is there, but cannot be executed
     not_found = 127,       ///< it is not there
 };
 
-/// Starts a child and returns once it executes the program, or tells why it does not. Memory is
+/// Starts a child and returns once it executes the program, or says why it does not. Memory is
 /// shared with the child until then (the calling thread waits, the others go on): nothing is
 /// copied, whatever the size of this process, and a failed exec is reported through that memory,
 /// so that no descriptor is needed. Of this process's descriptors the child has those that are not
@@ -63,5 +65,11 @@ enum class spawn_refusal : int {
 /// something. Throws std::bad_alloc only before there is a child, or after it has been collected.
 /// [any thread; not from a signal handler]
 result<child> spawn(const spawn_spec& spec, spawn_refusal* refusal = nullptr);
+
+/// Executes `spec.program`, or `spec.argv[0]`, in place of this process, with its environment,
+/// descriptors, mask and ignored signals as they are; what else `spec` says does not count. Finds
+/// the file, and says why there is none, as spawn() does. Returns only on a failure.
+/// [any thread; the others end with the exec]
+failure execute(const spawn_spec& spec, spawn_refusal* refusal = nullptr);
 
 }  // namespace fd2::process

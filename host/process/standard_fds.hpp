@@ -15,9 +15,9 @@ struct closed_at_start {
 };
 
 /// Opens /dev/null on each of 0, 1, 2 that is closed, so that no later descriptor of ours can land
-/// there and be mistaken for the wire. These are the only descriptors born without close-on-exec:
-/// the child shall find them. A failure names the descriptor; those before it stay opened.
-/// [the first thing in main, before any other thread]
+/// there and be mistaken for the wire. These are the only descriptors that are opened without
+/// close-on-exec, because the child is to have them. A failure names the descriptor; those before
+/// it stay opened. [the first thing in main, before any other thread]
 result<closed_at_start> secure_standard_fds();
 
 /// /dev/null for reading and writing, close-on-exec. Taken before the spawn, so that giving up the
@@ -30,7 +30,7 @@ enum class wire_end : int { standard_input = 0, standard_output = 1 };
 /// Puts `null_fd` in the place of our own 0 or 1, in one atomic step: the number is never free.
 /// From then on EOF and EPIPE on the wire mean what the child and its peer make of them. [any
 /// thread, after the spawn; nobody else may be using it]
-status give_up(wire_end which, int null_fd);
+status detach_stdio(wire_end which, int null_fd);
 
 /// Whether our standard output is a socket.
 bool standard_output_is_a_socket() noexcept;

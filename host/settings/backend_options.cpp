@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "settings/convert.hpp"
 #include "settings/nearest.hpp"
+#include "settings/values.hpp"
 
 namespace fd2::settings {
 namespace {
@@ -13,21 +13,21 @@ std::vector<std::string_view> views(const std::vector<std::string>& words) {
     return {words.begin(), words.end()};
 }
 
-converted<std::int64_t> to_number(const option_rule& rule, const scalar& from) {
+converted<std::int64_t> to_number(const option_rule& rule, const scalar& written) {
     switch (rule.type) {
         case option_type::boolean: {
-            auto got = to_bool(from);
+            auto got = to_bool(written);
             if (!got.value) return {{}, std::move(got.wrong)};
             return {*got.value ? 1 : 0};
         }
         case option_type::integer:
-            return to_integer(from, rule.minimum, rule.maximum);
+            return to_integer(written, rule.minimum, rule.maximum);
         case option_type::bytes:
-            return to_size(from, rule.minimum, rule.maximum);
+            return to_size(written, rule.minimum, rule.maximum);
         case option_type::duration:
-            return to_duration(from, rule.minimum, rule.maximum);
+            return to_duration(written, rule.minimum, rule.maximum);
         case option_type::choice:
-            return to_choice(from, views(rule.choices));
+            return to_choice(written, views(rule.choices));
     }
     return {};
 }
@@ -45,17 +45,17 @@ std::vector<checked_option> check_options(std::string_view backend, const option
         if (rule == rules.end()) {
             std::vector<std::string_view> names;
             for (const option_rule& one : rules) names.push_back(one.name);
-            found.push_back({severity::error, raw.from, path, "the backend has no such option",
+            found.push_back({severity::error, raw.at, path, "the backend has no such option",
                              suggest(name, names)});
             continue;
         }
         // A word in quotes can be nothing but text; every other guess was written plain.
         const bool in_quotes =
             raw.guess == scalar_guess::text && guess(raw.text, false) != scalar_guess::text;
-        auto got = to_number(*rule, {raw.text, in_quotes, raw.from});
+        auto got = to_number(*rule, {raw.text, in_quotes, raw.at});
         if (!got.value) {
-            found.push_back({severity::error, raw.from, path, std::move(got.wrong.message),
-                             std::move(got.wrong.way_out)});
+            found.push_back({severity::error, raw.at, path, std::move(got.wrong.message),
+                             std::move(got.wrong.advice)});
             continue;
         }
         checked_option one{name, rule->type, *got.value, {}};

@@ -1,4 +1,4 @@
-// The options of a backend, held against the table that its plugin publishes. The channel room
+// The options of a backend, checked against the table that its plugin publishes. The channel room
 // translates that table into `option_rule`s, so that this room knows nothing of the contract.
 #pragma once
 
@@ -33,7 +33,7 @@ struct checked_option {
 };
 
 /// The valid ones among `given`, by name. What is wrong with the others is appended to `found`: the
-/// place, "options.BACKEND.OPTION", and the nearest valid name or the way out.
+/// place, "options.BACKEND.OPTION", and the nearest valid name or other advice.
 std::vector<checked_option> check_options(std::string_view backend, const option_map& given,
                                           std::span<const option_rule> rules,
                                           std::vector<diagnostic>& found);

@@ -2,15 +2,21 @@
 // document.cpp and nowhere else. Private to the room.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "settings/origin.hpp"
-#include "settings/text.hpp"
 
 namespace fd2::settings {
+
+/// A line and a column, as in `origin`.
+struct place {
+    std::uint32_t line = 0;
+    std::uint32_t column = 0;
+};
 
 struct member;
 
@@ -32,14 +38,14 @@ struct member {
     node value;
 };
 
-/// The deepest that a valid file goes is 3 (options, backend, option); a little more lets a wrong
-/// file be told its wrong keys.
+/// A valid file is at most 6 deep (rules, a rule, set, options, backend, option); a little more is
+/// accepted so that the wrong keys of a wrong file can be reported.
 inline constexpr int deepest = 8;
 
 /// The tree, or nothing if the text cannot be parsed. In both cases what is wrong is in `out`:
-/// besides syntax, everything a settings file has no use for: duplicate keys, anchors, aliases,
-/// merge keys, tags, block scalars, further documents, deep nesting. An empty text is a null node.
-/// Time and memory are linear in `text`.
+/// besides syntax, everything that a configuration file has no use for: duplicate keys, anchors,
+/// aliases, merge keys, tags, block scalars, further documents, deep nesting. An empty text is a
+/// null node. Time and memory are linear in `text`.
 std::optional<node> parse_document(std::string_view text, std::string_view file, report& out);
 
 }  // namespace fd2::settings

@@ -1,19 +1,14 @@
 #include <algorithm>
 #include <utility>
 
-#include "settings/layers.hpp"
+#include "settings/assembly.hpp"
 #include "settings/nearest.hpp"
 
 namespace fd2::settings {
 namespace {
 
 constexpr std::string_view options_key = "options";
-
-std::string below(std::string_view path, std::string_view name) {
-    std::string out(path);
-    if (!out.empty()) out += '.';
-    return out.append(name);
-}
+constexpr std::string_view rules_key = "rules";
 
 /// What may stand directly below `path`: a section's keys, or all sections.
 std::vector<std::string_view> names_below(std::string_view path) {
@@ -29,12 +24,15 @@ std::vector<std::string_view> names_below(std::string_view path) {
         }
         add(rest.substr(0, rest.find('.')));
     }
-    if (path.empty()) add(options_key);
+    if (path.empty()) {
+        add(options_key);
+        add(rules_key);
+    }
     return out;
 }
 
 /// A key that exists elsewhere is better advice than a similar word here.
-std::string way_out_of_unknown(std::string_view path, std::string_view name) {
+std::string advice_for_unknown(std::string_view path, std::string_view name) {
     const auto siblings = names_below(path);
     if (nearest(name, siblings)) return suggest(name, siblings);
     if (const key_info* whole = find_key(name)) {
@@ -42,15 +40,140 @@ std::string way_out_of_unknown(std::string_view path, std::string_view name) {
         return "write it as `" + std::string(whole->name.substr(0, dot)) + ": { " +
                std::string(whole->name.substr(dot + 1)) + ": ... }`";
     }
-    std::vector<std::string_view> last_parts;
-    for (const key_info& key : keys())
-        last_parts.push_back(key.name.substr(key.name.rfind('.') + 1));
-    if (const auto meant = nearest(name, last_parts)) {
-        const auto index = std::find(last_parts.begin(), last_parts.end(), *meant);
-        const key_info& key = keys()[static_cast<std::size_t>(index - last_parts.begin())];
-        return "did you mean \"" + std::string(key.name) + "\"?";
+    if (const key_info* const key = nearest_key(name)) {
+        return "did you mean " + display(key->name) + "?";
     }
     return suggest(name, siblings);
+}
+
+/// Walks the tree beside the table.
+class walker {
+  public:
+    walker(const std::string& file, bool with_rules, assembly& out)
+        : file_(file), with_rules_(with_rules), out_(out) {}
+
+    void section(const node& mapping, const std::string& path) {
+        for (const member& entry : mapping.members) {
+            const std::string full = below(path, entry.key);
+            if (const key_info* key =
+                    entry.key.find('.') == std::string::npos ? find_key(full) : nullptr) {
+                leaf(*key, entry);
+            } else if (path.empty() && entry.key == options_key) {
+                if (is_mapping(entry, full, "write `options: { pipe: { ... } }`")) {
+                    for (const member& backend : entry.value.members) options(backend);
+                }
+            } else if (path.empty() && entry.key == rules_key) {
+                if (with_rules_) {
+                    read_rules(entry.value, file_, out_);
+                } else {
+                    out_.found.error(origin_at(entry.at), full, "a rule cannot set rules",
+                                     "delete it");
+                }
+            } else if (entry.key.find('.') == std::string::npos && !names_below(full).empty()) {
+                std::string advice = "write `" + entry.key + ": { " +
+                                     std::string(names_below(full).front()) +
+                                     ": ... }`, a space after each colon";
+                // `tail: 1MiB` may be meant for capture.tail.
+                const key_info* const meant =
+                    entry.value.is == node::kind::scalar ? nearest_key(entry.key) : nullptr;
+                if (meant && meant->name.ends_with("." + entry.key)) {
+                    advice += "; or did you mean " + display(meant->name) + "?";
+                }
+                if (is_mapping(entry, full, advice)) section(entry.value, full);
+            } else {
+                out_.found.error(origin_at(entry.at), full, "unknown key",
+                                 advice_for_unknown(path, entry.key));
+            }
+        }
+    }
+
+  private:
+    origin origin_at(const place& where) const {
+        return {source::file, file_, where.line, where.column};
+    }
+    scalar scalar_of(const node& value) const {
+        return {value.text, value.quoted, origin_at(value.at)};
+    }
+
+    /// A section that holds nothing (all of it commented out) is as good as one that is absent.
+    bool is_mapping(const member& entry, const std::string& path, std::string advice) {
+        if (entry.value.is == node::kind::mapping) return true;
+        if (entry.value.is != node::kind::null) {
+            out_.found.error(origin_at(entry.value.at), path,
+                             std::string(kind_name(entry.value)) + " where a mapping is expected",
+                             std::move(advice));
+        }
+        return false;
+    }
+
+    void leaf(const key_info& key, const member& entry) {
+        const std::string name(key.name);
+        const auto wanted = key.is_list() ? node::kind::list : node::kind::scalar;
+        if (entry.value.is == node::kind::null) {
+            out_.found.error(origin_at(entry.at), name, "has no value",
+                             how_to_write(key) + ", or delete the line");
+        } else if (entry.value.is != wanted) {
+            const bool single = entry.value.is == node::kind::scalar;
+            std::string advice = how_to_write(key);
+            if (single && is_name(entry.value.text)) advice = "write [" + entry.value.text + "]";
+            out_.found.error(origin_at(entry.value.at), name,
+                             std::string(kind_name(entry.value)) + " where a " +
+                                 (key.is_list() ? "list" : "single value") + " is expected",
+                             std::move(advice));
+        } else if (key.is_list()) {
+            list(key, entry.value);
+        } else {
+            out_.assign(key, scalar_of(entry.value));
+        }
+    }
+
+    void list(const key_info& key, const node& value) {
+        std::vector<scalar> items;
+        bool good = true;
+        for (std::size_t i = 0; i < value.items.size(); ++i) {
+            const node& item = value.items[i];
+            if (item.is == node::kind::scalar) {
+                items.push_back(scalar_of(item));
+                continue;
+            }
+            good = false;
+            out_.found.error(
+                origin_at(item.at), std::string(key.name) + '[' + std::to_string(i) + ']',
+                std::string(kind_name(item)) + " where a name is expected", how_to_write(key));
+        }
+        if (good) out_.assign(key, items, origin_at(value.at));
+    }
+
+    void options(const member& backend) {
+        const std::string path = below(options_key, backend.key);
+        if (!is_mapping(backend, path, "write `" + backend.key + ": { OPTION: VALUE }`")) return;
+        for (const member& option : backend.value.members) {
+            if (option.value.is != node::kind::scalar) {
+                const bool nothing = option.value.is == node::kind::null;
+                out_.found.error(origin_at(nothing ? option.at : option.value.at),
+                                 below(path, option.key),
+                                 nothing ? "has no value"
+                                         : std::string(kind_name(option.value)) +
+                                               " where a single value is expected",
+                                 "write a value such as 64KiB");
+                continue;
+            }
+            out_.assign_option(backend.key, option.key, scalar_of(option.value),
+                               origin_at(backend.at), origin_at(option.at));
+        }
+    }
+
+    const std::string& file_;
+    const bool with_rules_;
+    assembly& out_;
+};
+
+}  // namespace
+
+std::string below(std::string_view path, std::string_view name) {
+    std::string out(path);
+    if (!out.empty() && !name.empty()) out += '.';
+    return out.append(name);
 }
 
 std::string_view kind_name(const node& what) noexcept {
@@ -67,121 +190,19 @@ std::string_view kind_name(const node& what) noexcept {
     return "nothing";
 }
 
-/// Walks the tree beside the table.
-class walker {
-  public:
-    walker(const std::string& file, assembly& out) : file_(file), out_(out) {}
-
-    void section(const node& what, const std::string& path) {
-        for (const member& one : what.members) {
-            const std::string full = below(path, one.key);
-            if (const key_info* key =
-                    one.key.find('.') == std::string::npos ? find_key(full) : nullptr) {
-                leaf(*key, one);
-            } else if (path.empty() && one.key == options_key) {
-                if (is_mapping(one, full, "write `options: { pipe: { ... } }`")) {
-                    for (const member& backend : one.value.members) options(backend);
-                }
-            } else if (one.key.find('.') == std::string::npos && !names_below(full).empty()) {
-                if (is_mapping(one, full,
-                               "write `" + one.key + ": { " +
-                                   std::string(names_below(full).front()) +
-                                   ": ... }`, a space after each colon")) {
-                    section(one.value, full);
-                }
-            } else {
-                out_.found.error(at(one.at), full, "unknown key",
-                                 way_out_of_unknown(path, one.key));
-            }
-        }
-    }
-
-  private:
-    origin at(const place& where) const { return {source::file, file_, where.line, where.column}; }
-    scalar scalar_of(const node& what) const { return {what.text, what.quoted, at(what.at)}; }
-
-    /// A section that holds nothing (all of it commented out) is as good as one that is absent.
-    bool is_mapping(const member& one, const std::string& path, std::string way_out) {
-        if (one.value.is == node::kind::mapping) return true;
-        if (one.value.is != node::kind::null) {
-            out_.found.error(at(one.value.at), path,
-                             std::string(kind_name(one.value)) + ", where a mapping belongs",
-                             std::move(way_out));
-        }
-        return false;
-    }
-
-    void leaf(const key_info& key, const member& one) {
-        const std::string name(key.name);
-        const auto wanted = key.is_list() ? node::kind::list : node::kind::scalar;
-        if (one.value.is == node::kind::null) {
-            out_.found.error(at(one.at), name, "has no value",
-                             "write " + example_of(key) + ", or delete the line");
-        } else if (one.value.is != wanted) {
-            const bool single = one.value.is == node::kind::scalar;
-            std::string way_out = "write " + example_of(key);
-            if (single && is_name(one.value.text)) way_out = "write [" + one.value.text + "]";
-            out_.found.error(at(one.value.at), name,
-                             std::string(kind_name(one.value)) + ", where a " +
-                                 (key.is_list() ? "list" : "single value") + " belongs",
-                             std::move(way_out));
-        } else if (key.is_list()) {
-            list(key, one.value);
-        } else {
-            out_.assign(key, scalar_of(one.value));
-        }
-    }
-
-    void list(const key_info& key, const node& what) {
-        std::vector<scalar> items;
-        bool good = true;
-        for (std::size_t i = 0; i < what.items.size(); ++i) {
-            const node& item = what.items[i];
-            if (item.is == node::kind::scalar) {
-                items.push_back(scalar_of(item));
-                continue;
-            }
-            good = false;
-            out_.found.error(at(item.at), std::string(key.name) + '[' + std::to_string(i) + ']',
-                             std::string(kind_name(item)) + ", where a name belongs",
-                             "write " + example_of(key));
-        }
-        if (good) out_.assign(key, items, at(what.at));
-    }
-
-    void options(const member& backend) {
-        const std::string path = below(options_key, backend.key);
-        if (!is_mapping(backend, path, "write `" + backend.key + ": { OPTION: VALUE }`")) return;
-        for (const member& one : backend.value.members) {
-            if (one.value.is != node::kind::scalar) {
-                const bool nothing = one.value.is == node::kind::null;
-                out_.found.error(
-                    at(nothing ? one.at : one.value.at), below(path, one.key),
-                    nothing ? "has no value"
-                            : std::string(kind_name(one.value)) + ", where a single value belongs",
-                    "write one value, such as 64KiB");
-                continue;
-            }
-            out_.assign_option(backend.key, one.key, scalar_of(one.value), at(backend.at),
-                               at(one.at));
-        }
-    }
-
-    const std::string& file_;
-    assembly& out_;
-};
-
-}  // namespace
+void apply_set(const node& set, const std::string& file, assembly& out) {
+    walker(file, false, out).section(set, "");
+}
 
 void apply_file(const node& document, const std::string& file, assembly& out) {
     if (document.is == node::kind::null) return;
     if (document.is != node::kind::mapping) {
         out.found.error({source::file, file, document.at.line, document.at.column}, "",
-                        std::string(kind_name(document)) + ", where `key: value` lines belong",
+                        std::string(kind_name(document)) + " where `key: value` lines are expected",
                         "put a space after the colon");
         return;
     }
-    walker(file, out).section(document, "");
+    walker(file, true, out).section(document, "");
 }
 
 }  // namespace fd2::settings

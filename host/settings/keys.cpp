@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/text_list.hpp"
 #include "settings/names.hpp"
 #include "settings/nearest.hpp"
 #include "settings/quantity.hpp"
@@ -62,7 +63,7 @@ void decode(const value& v, std::vector<capability>& member) {
     }
 }
 
-/// Whose word a directory is, is set by the layer that assigns it.
+/// `from_caller` is set later, by the layer that assigns the list.
 void decode(const value& v, std::vector<plugin_directory>& member) {
     member.clear();
     for (const std::string& path : std::get<std::vector<std::string>>(v)) {
@@ -100,11 +101,16 @@ constexpr std::int64_t MiB = 1024 * KiB;
 constexpr std::int64_t GiB = 1024 * MiB;
 
 constexpr key_info table[] = {
+    key<FD2_AT(enabled)>(
+        "enabled", key_type::boolean,
+        "If false, fd2 steps aside: `fd2 run` and links execute the command in place of "
+        "themselves, and nothing is captured. `FD2_DISABLE=1` does the same."),
     key<FD2_AT(features.ssh_socketpair_stderr)>(
         "features.ssh-socketpair-stderr", key_type::boolean,
-        "Whether the async transport carries stderr through a backend; on by default on Linux. "
-        "While it is off, a child of the async transport inherits fd2's own stderr and nothing is "
-        "captured; the sync transport is not affected."),
+        "Whether the async transport captures stderr through a backend; on by default on Linux. If "
+        "off, the async transport lets the command write to fd2's own stderr, and nothing is "
+        "captured; "
+        "the sync transport is not affected."),
     choice<FD2_AT(transport)>("transport", transport_names,
                               "The transport that `fd2 run` uses: sync or async."),
     key<FD2_AT(backends.sync)>(
@@ -112,83 +118,134 @@ constexpr key_info table[] = {
         "The backends that the sync transport tries, in this order. The first that meets `require` "
         "and can be opened is used. A backend is a name, or the absolute path of a plugin."),
     key<FD2_AT(backends.async)>("backends.async", key_type::backends,
-                                "The same for the async transport, while the feature is on."),
-    key<FD2_AT(require)>(
-        "require", key_type::capabilities,
-        "What a backend must be able to do to be chosen: event-loop, pollable, wake, "
-        "keeps-writers, "
-        "reopenable (the child may open /dev/stderr), compact, atomic, tty, handover.",
+                                "The same for the async transport, if "
+                                "`features.ssh-socketpair-stderr` is on."),
+    key<FD2_AT(require)>("require", key_type::capabilities,
+                         "Capabilities that a backend must have to be chosen: event-loop, "
+                         "pollable, wake, keeps-writers, reopenable (the command may open "
+                         "/dev/stderr), compact, atomic, tty, handover.",
+                         0, 0, capability_names),
+    key<FD2_AT(require_unless_ssh)>(
+        "require-unless-ssh", key_type::capabilities,
+        "As `require`, but for a command of `fd2 run` other than ssh, which may open /dev/stderr. "
+        "Ignored if `require` is set or the caller names backends.",
         0, 0, capability_names),
     key<FD2_AT(fallback.inherit)>(
         "fallback.inherit", key_type::boolean,
-        "When no backend can be had: true lets the child write to fd2's own stderr (nothing is "
-        "captured), false makes it an error before the child starts."),
+        "If no backend is usable: true lets the command write to fd2's own stderr (nothing is "
+        "captured), false makes it an error before the command starts."),
     key<FD2_AT(plugins.path)>(
         "plugins.path", key_type::directories,
-        "Directories that are searched for plugins before the built-in one; absolute. Owner and "
-        "mode of a directory named in a file are checked before anything is loaded from it."),
-    key<FD2_AT(capture.tail)>("capture.tail", key_type::size,
-                              "How much of the newest stderr is kept, exactly. Memory grows on "
-                              "demand.",
-                              1, GiB),
-    key<FD2_AT(capture.max_line)>(
-        "capture.max-line", key_type::size,
-        "A line longer than this reaches subscribers and the log in marked pieces.", 16, 64 * MiB),
-    key<FD2_AT(finish.linger)>(
-        "finish.linger", key_type::duration,
-        "After the child's exit, while somebody else still holds its stderr: go on until nothing "
-        "came for this long.",
-        0, 60 * second),
+        "Directories to search for plugins before the built-in one. Owner and mode of a directory "
+        "named in a file are checked before anything is loaded from it."),
+    choice<FD2_AT(plugins.trial)>(
+        "plugins.trial", trial_names,
+        "Whether a plugin is tried in a process of its own before it is loaded, once for each "
+        "content: auto (unless it lies in a checked directory and only root may write it), always, "
+        "never. One that crashes or hangs there is not used."),
+    key<FD2_AT(capture.tail)>(
+        "capture.tail", key_type::size,
+        "How many bytes of the newest stderr are kept, exactly. Memory grows on demand.", 1, GiB),
+    key<FD2_AT(capture.max_line)>("capture.max-line", key_type::size,
+                                  "A longer line reaches subscribers and the log in marked pieces.",
+                                  16, 64 * MiB),
+    choice<FD2_AT(capture.on_terminal)>(
+        "capture.on-terminal", terminal_names,
+        "Whether `fd2 run` captures if its stderr is a terminal: when-asked (if something reads or "
+        "changes stderr: a report, a tail, a log of lines, --explain, a backend named by the "
+        "caller, a `forward.mode` other than raw), always, never. Without a capture the command "
+        "writes directly to the terminal."),
+    key<FD2_AT(finish.linger)>("finish.linger", key_type::duration,
+                               "After the command's exit, while another process still holds its "
+                               "stderr: keep reading until nothing has come for this long.",
+                               0, 60 * second),
     key<FD2_AT(finish.linger_max)>(
         "finish.linger-max", key_type::duration,
-        "The same, at most this long after the exit, however much still comes.", 0, 600 * second),
+        "The limit on `finish.linger`: stop this long after the exit, however much still comes.", 0,
+        600 * second),
     choice<FD2_AT(finish.writers_remain)>(
         "finish.writers-remain", writers_names,
-        "What then: leave stops reading; follow goes on in the background, for programs that embed "
-        "fd2 only."),
+        "What happens if another process still holds the command's stderr after that: leave stops "
+        "reading; follow returns the status and keeps reading in the background until end of "
+        "file; auto follows an ssh that goes to the background (-f, -o "
+        "ForkAfterAuthentication=yes) and leaves everything else."),
     choice<FD2_AT(forward.mode)>(
         "forward.mode", forward_names,
-        "How the child's stderr reaches our own: raw (every byte as it comes), lines (whole lines "
-        "with `forward.prefix`), lossy (raw, with invalid UTF-8 replaced), off."),
+        "How the command's stderr is written to fd2's own: raw (every byte as it comes), lines "
+        "(whole lines with `forward.prefix`), lossy (raw, with invalid UTF-8 replaced), off."),
     key<FD2_AT(forward.prefix)>("forward.prefix", key_type::text,
-                                "What stands before each line when `forward.mode` is lines.", 0,
-                                256),
+                                "Text before each line if `forward.mode` is lines.", 0, 256),
     choice<FD2_AT(forward.when_blocked)>(
         "forward.when-blocked", blocked_names,
-        "When nobody reads our stderr: wait (the child waits too), drop (and count), or auto: wait "
-        "on a terminal; elsewhere fill `forward.buffer`, then wait, and drop after "
+        "If nothing reads fd2's stderr: wait (the command waits too), drop (and count), or auto: "
+        "wait on a terminal; elsewhere fill `forward.buffer`, then wait, and drop after "
         "`forward.stall`."),
-    key<FD2_AT(forward.buffer)>("forward.buffer", key_type::size,
-                                "The most that waits in memory to be written to our stderr.",
-                                4 * KiB, GiB),
+    key<FD2_AT(forward.buffer)>(
+        "forward.buffer", key_type::size,
+        "The most data kept in memory until it can be written to fd2's stderr.", 4 * KiB, GiB),
     key<FD2_AT(forward.stall)>(
         "forward.stall", key_type::duration,
-        "How long a reader of our stderr may make no progress before auto drops.", 0,
-        3600 * second),
-    choice<FD2_AT(surface)>(
-        "surface", surface_names,
-        "When the tail is printed after a child has failed: on-loss (only if not all of it was "
-        "forwarded), always, never."),
-    choice<FD2_AT(log.console)>(
-        "log.console", threshold_names,
-        "The least severity of fd2's own messages on the console: trace, debug, info, warning, "
-        "error, or off."),
+        "How long a reader of fd2's stderr may make no progress before auto drops and, after the "
+        "command's exit, before any policy gives up.",
+        0, 3600 * second),
+    choice<FD2_AT(surface)>("surface", surface_names,
+                            "When the tail is printed after a command has failed: on-loss (only if "
+                            "not all of it was forwarded), always, never."),
+    choice<FD2_AT(log.console)>("log.console", threshold_names,
+                                "The lowest severity of fd2's own messages on the console: trace, "
+                                "debug, info, warning, error, or off."),
     key<FD2_AT(log.file)>("log.file", key_type::file,
                           "The log file, JSON lines: an absolute path, or off."),
     choice<FD2_AT(log.level)>("log.level", severity_names,
-                              "The least severity in the log file and in syslog."),
+                              "The lowest severity in the log file and in syslog."),
     key<FD2_AT(log.max_size)>("log.max-size", key_type::size,
                               "The log file is rotated before it grows beyond this.", 64 * KiB,
                               1024 * GiB),
     key<FD2_AT(log.keep)>("log.keep", key_type::integer,
-                          "How many rotated log files are kept beside the current one.", 0, 1000),
-    key<FD2_AT(log.syslog)>("log.syslog", key_type::boolean, "Whether syslog gets the log too."),
+                          "How many rotated log files are kept besides the current one.", 0, 1000),
+    key<FD2_AT(log.required)>("log.required", key_type::boolean,
+                              "If the log file cannot be opened: true, nothing is run; false, an "
+                              "error is printed and the run continues without it."),
+    key<FD2_AT(log.syslog)>("log.syslog", key_type::boolean,
+                            "Whether the log also goes to syslog."),
     key<FD2_AT(log.lines)>("log.lines", key_type::boolean,
-                           "Whether the lines of the child's stderr go into the log file."),
-    choice<FD2_AT(log.when_full)>(
-        "log.when-full", log_full_names,
-        "When lines come faster than the log file takes them: pause (the child waits) or drop (and "
-        "count)."),
+                           "Whether the lines of the command's stderr go into the log file."),
+    choice<FD2_AT(log.when_full)>("log.when-full", log_full_names,
+                                  "If lines come faster than the log file takes them: pause (the "
+                                  "command waits) or drop (and count)."),
+    key<FD2_AT(report.file)>(
+        "report.file", key_type::file,
+        "A file to which each run adds its report, a line of JSON as `--stats` writes it: an "
+        "absolute path, or off. It is created with mode 0600. `fd2 report` summarises it."),
+    choice<FD2_AT(report.on)>(
+        "report.on", report_names,
+        "Which runs are reported there: always, failure (the command failed or was killed, or a "
+        "backend could not be used), or loss (bytes or lines are missing somewhere)."),
+    key<FD2_AT(tail.file)>(
+        "tail.file", key_type::file,
+        "A file for the tail of each run, as `--tail-out` writes it: an absolute path, or off. %p "
+        "stands for fd2's pid, %c for the command's name, %h for the remote host, %t for the start "
+        "time, %% for a percent sign. It replaces an earlier file of that name.",
+        0, 0, placeholder_names),
+    key<FD2_AT(control.enabled)>(
+        "control.enabled", key_type::boolean,
+        "Whether a run that lasts longer than 200 ms has a control socket, for `fd2 ps`, `fd2 "
+        "tail`, `fd2 swap` and `fd2 reload`. Only its own user and root may connect."),
+    choice<FD2_AT(swap.running)>(
+        "swap.running", swap_names,
+        "What a reload does to running children when the backend that they would get now is "
+        "another one: keep leaves them where they are; hand-over moves them, without losing a "
+        "byte, where the new backend can take their kernel object."),
+    choice<FD2_AT(swap.require)>("swap.require", proof_names,
+                                 "What a plugin that is neither this fd2's own nor root's must "
+                                 "have before a running command "
+                                 "moves to it: conforms (`fd2 conform` has found that it does), or "
+                                 "trial (it survives a short "
+                                 "life in a process of its own, as at a start)."),
+    key<FD2_AT(reload.watch)>(
+        "reload.watch", key_type::boolean,
+        "Whether running hosts reload when a configuration file or a plugin changes (`fd2 reload` "
+        "does it on request)."),
 };
 
 #undef FD2_AT
@@ -203,6 +260,22 @@ const key_info* find_key(std::string_view name) noexcept {
     const auto found = std::find_if(std::begin(table), std::end(table),
                                     [&](const key_info& one) { return one.name == name; });
     return found == std::end(table) ? nullptr : &*found;
+}
+
+const key_info* nearest_key(std::string_view written) {
+    std::vector<std::string_view> names;
+    std::vector<std::string_view> last_parts;
+    for (const key_info& key : keys()) {
+        names.push_back(key.name);
+        last_parts.push_back(key.name.substr(key.name.rfind('.') + 1));
+    }
+    for (const auto& candidates : {names, last_parts}) {
+        const auto meant = nearest(written, candidates);
+        if (!meant) continue;
+        const auto at = std::find(candidates.begin(), candidates.end(), *meant);
+        return &keys()[static_cast<std::size_t>(at - candidates.begin())];
+    }
+    return nullptr;
 }
 
 std::size_t index_of(const key_info& key) noexcept {
@@ -245,39 +318,37 @@ std::string text_of(const key_info& key, const value& v) {
         case key_type::directories:
             break;
     }
-    std::string out;
-    for (const std::string& item : items_of(v)) {
-        if (!out.empty()) out += key.type == key_type::directories ? ':' : ',';
-        out += item;
-    }
-    return out;
+    return join(items_of(v), key.type == key_type::directories ? ":" : ",");
 }
 
 const std::vector<std::string>& items_of(const value& v) {
     return std::get<std::vector<std::string>>(v);
 }
 
-std::string example_of(const key_info& key) {
+std::string how_to_write(const key_info& key) {
     switch (key.type) {
         case key_type::boolean:
-            return "true or false";
+            return "write true or false";
         case key_type::text:
-            return "\"remote: \"";
+            return "write a value such as \"remote: \"";
         case key_type::file:
-            return "/var/log/fd2.log, or off";
+            return "write a path such as " +
+                   std::string(key.choices.empty() ? "/var/log/fd2.log"
+                                                   : "/var/tmp/ssh-%t-%p.err") +
+                   ", or off";
         case key_type::capabilities:
-            return "[wake, reopenable]";
+            return "write a list such as [wake, reopenable]";
         case key_type::directories:
-            return "[/usr/local/lib/fd2]";
+            return "write a list such as [/usr/local/lib/fd2]";
         case key_type::backends:
-            return "[socketpair, pipe]";
+            return "write a list such as [socketpair, pipe]";
         case key_type::integer:
         case key_type::size:
         case key_type::duration:
         case key_type::choice:
             break;
     }
-    return text_of(key, key.get(settings{}));
+    return "write a value such as " + text_of(key, key.get(settings{}));
 }
 
 std::string range_of(const key_info& key) {
@@ -291,13 +362,15 @@ std::string range_of(const key_info& key) {
         case key_type::duration:
             return format_duration(key.minimum) + " to " + format_duration(key.maximum);
         case key_type::choice:
-            return join(key.choices);
+            return join(key.choices, ", ");
         case key_type::capabilities:
-            return "a list of " + join(key.choices);
+            return "a list of " + join(key.choices, ", ");
         case key_type::text:
             return "at most " + format_size(key.maximum) + " on one line";
         case key_type::file:
-            return "an absolute path, or off";
+            return key.choices.empty()
+                       ? "an absolute path, or off"
+                       : "an absolute path with " + join(key.choices, ", ") + ", or off";
         case key_type::backends:
             return "a list of backends";
         case key_type::directories:

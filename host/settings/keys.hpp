@@ -22,7 +22,7 @@ enum class key_type : std::uint8_t {
     duration,      ///< nanoseconds, minimum to maximum
     choice,        ///< one of `choices`
     text,          ///< one line, at most `maximum` bytes
-    file,          ///< an absolute path, or `off` (empty)
+    file,          ///< an absolute path, or `off` (empty); `choices`: its placeholders
     backends,      ///< a list of backends, not empty
     capabilities,  ///< a list out of `choices`
     directories    ///< a list of absolute paths; separated by ':' in a variable
@@ -54,6 +54,10 @@ std::span<const key_info> keys() noexcept;
 /// The entry of that name, or null.
 const key_info* find_key(std::string_view name) noexcept;
 
+/// The entry that an unknown name probably means: the nearest one, or else the one that has it as
+/// its last part ("tail": capture.tail, also as FD2_TAIL's "TAIL"). Null if nothing is near.
+const key_info* nearest_key(std::string_view written);
+
 /// Its place in keys().
 std::size_t index_of(const key_info& key) noexcept;
 
@@ -67,8 +71,9 @@ std::string text_of(const key_info& key, const value& v);
 const std::vector<std::string>& items_of(const value& v);
 const std::vector<std::string>& items_of(value&&) = delete;  // would dangle
 
-/// A valid example for a message: the default, or where that says little, something better.
-std::string example_of(const key_info& key);
+/// The advice for a key without a usable value: "write a value such as 64KiB". The example is the
+/// default, or a better one if the default says little.
+std::string how_to_write(const key_info& key);
 
 /// "1B to 1GiB", "trace, debug, ... or off", ...; empty if there is nothing to say.
 std::string range_of(const key_info& key);

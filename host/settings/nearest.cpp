@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <utility>
 
+#include "base/text_list.hpp"
+
 namespace fd2::settings {
 namespace {
 
@@ -59,21 +61,12 @@ std::optional<std::string_view> nearest(std::string_view written,
     return best;
 }
 
-std::string join(std::span<const std::string_view> names) {
-    std::string out;
-    for (const std::string_view name : names) {
-        if (!out.empty()) out += ", ";
-        out += name;
-    }
-    return out;
-}
-
 std::string suggest(std::string_view written, std::span<const std::string_view> candidates) {
     if (const auto meant = nearest(written, candidates)) {
         return "did you mean \"" + std::string(*meant) + "\"?";
     }
     if (candidates.empty()) return "nothing is valid here";
-    return "valid here: " + join(candidates);
+    return "valid here: " + join(candidates, ", ");
 }
 
 }  // namespace fd2::settings

@@ -14,11 +14,8 @@ namespace fd2::settings {
 std::optional<std::string_view> nearest(std::string_view written,
                                         std::span<const std::string_view> candidates);
 
-/// The way out for a name that is none of `candidates`: `did you mean "tail"?`, or the list of
+/// The advice for a name that is none of `candidates`: `did you mean "tail"?`, or the list of
 /// them (`valid here: tail, max-line`).
 std::string suggest(std::string_view written, std::span<const std::string_view> candidates);
-
-/// "a, b, c".
-std::string join(std::span<const std::string_view> names);
 
 }  // namespace fd2::settings

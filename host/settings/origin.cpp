@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/plain_text.hpp"
+
 namespace fd2::settings {
 namespace {
 
@@ -12,37 +14,10 @@ bool continues_character(char c) noexcept {
     return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
 }
 
-/// C0, DEL and (as UTF-8) C1: what could move a cursor or end a line. `next` follows `c`.
-bool is_control(char c, char next) noexcept {
-    const auto byte = static_cast<unsigned char>(c);
-    const auto second = static_cast<unsigned char>(next);
-    return byte < 0x20 || byte == 0x7F || (byte == 0xC2 && second >= 0x80 && second < 0xA0);
-}
-
-void append_escaped(std::string& out, std::string_view text) {
-    constexpr char digits[] = "0123456789abcdef";
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        const bool c1 = i > 0 && static_cast<unsigned char>(text[i - 1]) == 0xC2 &&
-                        static_cast<unsigned char>(c) < 0xA0 && continues_character(c);
-        if (c == '\n') {
-            out += "\\n";
-        } else if (c == '\t') {
-            out += "\\t";
-        } else if (c1 || is_control(c, i + 1 < text.size() ? text[i + 1] : '\0')) {
-            out += "\\x";
-            out += digits[static_cast<unsigned char>(c) >> 4];
-            out += digits[static_cast<unsigned char>(c) & 15];
-        } else {
-            out += c;
-        }
-    }
-}
-
 }  // namespace
 
 std::string origin::text() const {
-    if (from == source::built_in) return "built-in";
+    if (layer == source::built_in) return "built-in";
     std::string out = name;
     if (line != 0) out += ':' + std::to_string(line) + ':' + std::to_string(column);
     return out;
@@ -56,26 +31,39 @@ std::string display(std::string_view text) {
         shown = text.substr(0, end);
     }
     std::string out = "\"";
-    append_escaped(out, shown);
+    append_plain(out, shown);
     if (shown.size() < text.size()) out += "...";
     out += '"';
     return out;
 }
 
-std::string diagnostic::text() const {
+namespace {
+
+std::string text_of(const diagnostic& what, std::string_view level) {
+    const auto& [_, at, key, message, advice, notable] = what;
     std::string out;
-    append_escaped(out, at.text());
-    out += level == severity::error ? ": error: " : ": warning: ";
+    append_plain(out, at.text());
+    out += level;
     if (!key.empty()) {
-        append_escaped(out, key);
+        append_plain(out, key);
         out += ": ";
     }
-    append_escaped(out, message);
-    if (!way_out.empty()) {
+    append_plain(out, message);
+    if (!advice.empty()) {
         out += "; ";
-        append_escaped(out, way_out);
+        append_plain(out, advice);
     }
     return out;
+}
+
+}  // namespace
+
+std::string diagnostic::text() const {
+    return text_of(*this, level == severity::error ? ": error: " : ": warning: ");
+}
+
+std::string diagnostic::text_without_level() const {
+    return text_of(*this, ": ");
 }
 
 void report::add(diagnostic what) {
@@ -86,30 +74,34 @@ void report::add(diagnostic what) {
         const auto level = what.level;
         origin whole = std::move(what.at);
         whole.line = whole.column = 0;
-        found_.push_back({level, std::move(whole), "", "too many mistakes, the rest is not shown",
-                          "mend these first"});
+        found_.push_back({level, std::move(whole), "", "too many errors; the rest is not shown",
+                          "fix these first"});
     } else if (what.level == severity::error) {
-        // Warnings may have used up the room: an error is never lost altogether.
+        // The list may be full of warnings: that there was an error is not lost.
         found_.back().level = severity::error;
     }
 }
 
-void report::error(origin at, std::string key, std::string message, std::string way_out) {
-    add({severity::error, std::move(at), std::move(key), std::move(message), std::move(way_out)});
+void report::error(origin at, std::string key, std::string message, std::string advice) {
+    add({severity::error, std::move(at), std::move(key), std::move(message), std::move(advice)});
 }
 
-void report::warning(origin at, std::string key, std::string message, std::string way_out) {
-    add({severity::warning, std::move(at), std::move(key), std::move(message), std::move(way_out)});
+void report::warning(origin at, std::string key, std::string message, std::string advice,
+                     bool notable) {
+    add({severity::warning, std::move(at), std::move(key), std::move(message), std::move(advice),
+         notable});
 }
 
-failure as_failure(const std::vector<diagnostic>& found) {
-    std::string text;
+failure as_failure(std::vector<diagnostic> found) {
+    std::erase_if(found, [](const diagnostic& one) { return one.level != severity::error; });
+    failure out;
+    out.code = errc::config;
+    if (found.size() == 1) out.advice = std::exchange(found.front().advice, {});
     for (const diagnostic& one : found) {
-        if (one.level != severity::error) continue;
-        if (!text.empty()) text += '\n';
-        text += one.text();
+        if (!out.message.empty()) out.message += '\n';
+        out.message += one.text();
     }
-    return {errc::config, 0, std::move(text)};
+    return out;
 }
 
 }  // namespace fd2::settings

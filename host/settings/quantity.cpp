@@ -4,7 +4,9 @@
 #include <charconv>
 #include <limits>
 #include <span>
+#include <vector>
 
+#include "base/text_list.hpp"
 #include "settings/origin.hpp"
 
 namespace fd2::settings {
@@ -55,31 +57,32 @@ std::string lower(std::string_view text) {
 }
 
 std::string list_of(std::span<const unit> units) {
-    std::string out = "the units are ";
-    for (const unit& one : units) {
-        if (&one != units.data()) out += ", ";
-        out += one.name;
-    }
-    return out;
+    std::vector<std::string_view> names;
+    for (const unit& one : units) names.push_back(one.name);
+    return "the units are " + join(names, ", ");
 }
 
-/// `noun` is "a size" or "a length of time", `example` a value that is right.
-quantity parse(std::string_view text, std::span<const unit> units, std::span<const habit> habits,
-               std::string_view noun, std::string_view example) {
+/// `noun` is "a size" or "a duration", `example` a value that is right.
+converted<std::int64_t> parse(std::string_view text, std::span<const unit> units,
+                              std::span<const habit> habits, std::string_view noun,
+                              std::string_view example) {
     const std::string shown = display(text);
     const std::string such_as = "write a whole number and a unit, such as " + std::string(example);
+    const auto wrong = [&](std::string_view what, std::string advice) {
+        return converted<std::int64_t>{{}, {shown + std::string(what), std::move(advice)}};
+    };
     const char* const end = text.data() + text.size();
     if (text.size() > 1 && text[0] == '-' && text[1] >= '0' && text[1] <= '9') {
-        return {{}, shown + " is negative", such_as};
+        return wrong(" is negative", such_as);
     }
     std::uint64_t number = 0;
     const auto [stop, failed] = std::from_chars(text.data(), end, number);
     if (failed == std::errc::invalid_argument) {
-        return {{}, shown + " is not " + std::string(noun), such_as};
+        return wrong(" is not " + std::string(noun), such_as);
     }
     constexpr auto largest = std::numeric_limits<std::int64_t>::max();
     if (failed == std::errc::result_out_of_range || number > std::uint64_t{largest}) {
-        return {{}, shown + " is too large a number", such_as};
+        return wrong(" is too large", such_as);
     }
     const auto count = static_cast<std::int64_t>(number);
     std::string_view rest(stop, static_cast<std::size_t>(end - stop));
@@ -87,9 +90,9 @@ quantity parse(std::string_view text, std::span<const unit> units, std::span<con
     for (const unit& one : units) {
         if (rest != one.name) continue;
         if (count > largest / one.factor) {
-            return {{}, shown + " is too large a number", such_as};
+            return wrong(" is too large", such_as);
         }
-        return {count * one.factor, {}, {}};
+        return {count * one.factor};
     }
 
     const bool bytes = units.data() == size_units;
@@ -99,12 +102,11 @@ quantity parse(std::string_view text, std::span<const unit> units, std::span<con
         const std::string meant = !bytes                        ? digits + "ms"
                                   : count >= 1024 || count == 0 ? format(count, units)
                                                                 : digits + "B or " + digits + "KiB";
-        return {{}, shown + " has no unit", "write " + meant};
+        return wrong(" has no unit", "write " + meant);
     }
     if (rest.front() == '.' || rest.front() == ',') {
-        return {{},
-                shown + " is not a whole number",
-                "use a smaller unit, such as " + std::string(example)};
+        return wrong(" is not a whole number",
+                     "use a smaller unit, such as " + std::string(example));
     }
     while (!rest.empty() && rest.front() == ' ') rest.remove_prefix(1);
     const std::string tried = lower(rest);
@@ -112,22 +114,21 @@ quantity parse(std::string_view text, std::span<const unit> units, std::span<con
         if (tried != one.written) continue;
         const std::string digits = std::to_string(count);
         if (one.meant.empty()) {
-            return {{}, shown + " is ambiguous", "write " + digits + "min or " + digits + "ms"};
+            return wrong(" is ambiguous", "write " + digits + "min or " + digits + "ms");
         }
-        return {
-            {}, shown + " is not spelled as fd2 does", "write " + digits + std::string(one.meant)};
+        return wrong(" has an unknown unit", "write " + digits + std::string(one.meant));
     }
-    return {{}, shown + " has an unknown unit", list_of(units)};
+    return wrong(" has an unknown unit", list_of(units));
 }
 
 }  // namespace
 
-quantity parse_size(std::string_view text) {
+converted<std::int64_t> parse_size(std::string_view text) {
     return parse(text, size_units, size_habits, "a size", "64KiB");
 }
 
-quantity parse_duration(std::string_view text) {
-    return parse(text, duration_units, duration_habits, "a length of time", "50ms");
+converted<std::int64_t> parse_duration(std::string_view text) {
+    return parse(text, duration_units, duration_habits, "a duration", "50ms");
 }
 
 std::string format_size(std::int64_t bytes) {

@@ -10,18 +10,23 @@
 
 namespace fd2::settings {
 
-/// What was read, or why it cannot be: `wrong` is what to say, `way_out` what to write instead.
-struct quantity {
-    std::optional<std::int64_t> value;
-    std::string wrong;
-    std::string way_out;
+/// What is wrong with a value, and what to write instead.
+struct problem {
+    std::string message;
+    std::string advice;
+};
+
+template <class T>
+struct converted {
+    std::optional<T> value;
+    problem wrong = {};
 };
 
 /// B, KiB, MiB, GiB, TiB; whole numbers; 0B is written with its unit too.
-quantity parse_size(std::string_view text);
+converted<std::int64_t> parse_size(std::string_view text);
 
 /// ns, us, ms, s, min, h; whole numbers. The value is in nanoseconds.
-quantity parse_duration(std::string_view text);
+converted<std::int64_t> parse_duration(std::string_view text);
 
 /// The shortest exact spelling: 65536 is "64KiB", 1000 is "1000B".
 std::string format_size(std::int64_t bytes);

@@ -5,7 +5,7 @@
 
 #include "settings/keys.hpp"
 #include "settings/quantity.hpp"
-#include "settings/spelling.hpp"
+#include "settings/values.hpp"
 
 namespace fd2::settings {
 namespace {
@@ -13,6 +13,7 @@ namespace {
 using json = nlohmann::ordered_json;
 
 constexpr std::string_view name_pattern = "^[a-z][a-z0-9-]*$";
+constexpr std::string_view placeholder_pattern = "^/([^%]|%[pcht%])*$";
 constexpr std::string_view backend_pattern = "^([a-z][a-z0-9-]*|/(.*[^/])?)$";
 
 /// YAML 1.1 hands an unquoted off to the schema as false.
@@ -52,9 +53,11 @@ json type_schema(const key_info& key) {
         case key_type::text:
             return {{"type", "string"}, {"maxLength", key.maximum}, {"pattern", "^[^\\r\\n]*$"}};
         case key_type::file:
-            return {{"anyOf",
-                     {{{"type", "string"}, {"pattern", "^/"}},
-                      {{"enum", with_off(json::array({"off"}))}}}}};
+            return {
+                {"anyOf",
+                 {{{"type", "string"},
+                   {"pattern", key.choices.empty() ? std::string_view("^/") : placeholder_pattern}},
+                  {{"enum", with_off(json::array({"off"}))}}}}};
         case key_type::backends: {
             json item{{"type", "string"}, {"pattern", backend_pattern}};
             item["examples"] = shipped_backends;
@@ -68,22 +71,6 @@ json type_schema(const key_info& key) {
     return {};
 }
 
-json default_of(const key_info& key) {
-    const value v = key.get(settings{});
-    switch (key.type) {
-        case key_type::boolean:
-            return std::get<bool>(v);
-        case key_type::integer:
-            return std::get<std::int64_t>(v);
-        case key_type::backends:
-        case key_type::capabilities:
-        case key_type::directories:
-            return items_of(v);
-        default:
-            return text_of(key, v);
-    }
-}
-
 json key_schema(const key_info& key) {
     json out = type_schema(key);
     std::string help(key.help);
@@ -91,7 +78,7 @@ json key_schema(const key_info& key) {
         help += " From " + range_of(key) + ".";
     }
     out["description"] = help;
-    out["default"] = default_of(key);
+    out["default"] = json_of(key, key.get(settings{}));
     return out;
 }
 
@@ -114,6 +101,83 @@ json options_schema() {
                 {"additionalProperties", false},
                 {"patternProperties",
                  {{name_pattern, {{"type", json::array({"string", "number", "boolean"})}}}}}}}}}};
+}
+
+/// One pattern or several.
+json patterns_schema(const char* description) {
+    const json pattern{{"type", "string"}, {"minLength", 1}};
+    return {
+        {"description", description},
+        {"anyOf",
+         {pattern,
+          {{"type", "array"}, {"items", pattern}, {"minItems", 1}, {"maxItems", longest_list}}}}};
+}
+
+json when_schema() {
+    return {
+        {"type", json::array({"object", "null"})},
+        {"description",
+         "The conditions, all of which must be met. Patterns are globs as in fnmatch(3); one that "
+         "begins with ! must not match."},
+        {"additionalProperties", false},
+        {"properties",
+         {{"host", patterns_schema("The remote host, as ssh's command line names it.")},
+          {"user", patterns_schema("The name of the user who runs fd2.")},
+          {"command", patterns_schema("The last part of the command's name.")},
+          {"link", patterns_schema("The name of the link that fd2 was called through.")},
+          {"terminal",
+           {{"type", "boolean"}, {"description", "Whether fd2's stderr is a terminal."}}}}}};
+}
+
+json rollout_schema() {
+    const json part{{"enum", {"host", "user", "command", "machine"}}};
+    return {{"type", json::array({"object", "null"})},
+            {"description",
+             "Applies the rule to a part of the runs that meet its conditions, always the same "
+             "part: those whose bucket is below the percentage."},
+            {"additionalProperties", false},
+            {"required", {"percent", "by", "salt"}},
+            {"properties",
+             {{"percent",
+               {{"type", "number"},
+                {"minimum", 0},
+                {"maximum", 100},
+                {"description", "At most two decimals."}}},
+              {"by",
+               {{"description", "What decides about the bucket, in this order."},
+                {"anyOf",
+                 {part,
+                  {{"type", "array"}, {"items", part}, {"minItems", 1}, {"uniqueItems", true}}}}}},
+              {"salt",
+               {{"type", "string"},
+                {"minLength", 1},
+                {"description", "Rollouts of the same salt reach the same runs first."}}}}}};
+}
+
+/// What a rule sets: the keys above, by reference.
+json set_schema(const json& properties) {
+    json out{{"type", json::array({"object", "null"})},
+             {"description", "Any keys but rules, as they are written for all commands."},
+             {"additionalProperties", false},
+             {"properties", json::object()}};
+    for (const auto& [name, ignored] : properties.items()) {
+        out["properties"][name] = {{"$ref", "#/properties/" + name}};
+    }
+    return out;
+}
+
+json rules_schema(const json& properties) {
+    json rule{
+        {"type", "object"}, {"additionalProperties", false}, {"required", json::array({"set"})}};
+    rule["properties"] = {{"name", {{"type", "string"}, {"minLength", 1}, {"maxLength", 64}}},
+                          {"when", when_schema()},
+                          {"rollout", rollout_schema()},
+                          {"set", set_schema(properties)}};
+    return {{"type", json::array({"array", "null"})},
+            {"description",
+             "Settings for some commands only. At most one rule applies, the first whose "
+             "conditions are met; those of later files are tried first."},
+            {"items", std::move(rule)}};
 }
 
 // ---- text
@@ -147,10 +211,25 @@ std::string yaml_default(const key_info& key) {
 
 }  // namespace
 
+json json_of(const key_info& key, const value& v) {
+    switch (key.type) {
+        case key_type::boolean:
+            return std::get<bool>(v);
+        case key_type::integer:
+            return std::get<std::int64_t>(v);
+        case key_type::backends:
+        case key_type::capabilities:
+        case key_type::directories:
+            return items_of(v);
+        default:
+            return text_of(key, v);
+    }
+}
+
 std::string json_schema() {
     json out{{"$schema", "https://json-schema.org/draft/2020-12/schema"},
              {"title", "fd2.yaml"},
-             {"description", "Configuration of fd2. Sizes and lengths of time carry their unit."},
+             {"description", "Configuration of fd2. Sizes and durations need a unit."},
              {"type", json::array({"object", "null"})},
              {"additionalProperties", false},
              {"properties", json::object()}};
@@ -166,6 +245,7 @@ std::string json_schema() {
         properties[first]["properties"][std::string(key.name.substr(dot + 1))] = key_schema(key);
     }
     properties["options"] = options_schema();
+    properties["rules"] = rules_schema(properties);
     return out.dump(2) + '\n';
 }
 
@@ -173,15 +253,13 @@ std::string commented_defaults() {
     std::string out =
         "# yaml-language-server: $schema=fd2.schema.json\n"
         "#\n"
-        "# Every key of fd2 with its built-in value. Copy what you want to change, and no more, "
-        "to\n"
-        "# /etc/fd2/fd2.yaml or ~/.config/fd2/fd2.yaml; the later of these wins, then FD2_* "
+        "# Every key of fd2 with its built-in value. Copy only what you want to change to\n"
+        "# /etc/fd2/fd2.yaml or ~/.config/fd2/fd2.yaml; the later one wins, then FD2_* "
         "variables\n"
-        "# (FD2_CAPTURE_TAIL=1MiB), then options. `fd2 config check FILE` finds mistakes, and\n"
-        "# `fd2 config show --origin` tells where each value came from.\n"
+        "# (FD2_CAPTURE_TAIL=1MiB), then options. `fd2 config check` finds mistakes, and\n"
+        "# `fd2 config show --origin` shows where each value came from.\n"
         "#\n"
-        "# Sizes are whole numbers with B, KiB, MiB, GiB or TiB; lengths of time with ns, us, ms, "
-        "s,\n"
+        "# Sizes are whole numbers with B, KiB, MiB, GiB or TiB; durations with ns, us, ms, s,\n"
         "# min or h.\n";
     std::string section;
     for (const key_info& key : keys()) {
@@ -193,12 +271,19 @@ std::string commented_defaults() {
         section = first;
         const std::string_view indent = top ? "" : "  ";
         out += comment(key, indent);
-        out.append(indent).append(top ? key.name : key.name.substr(dot + 1));
+        // Quoted where YAML 1.1 would read something else (`on` is true there).
+        out.append(indent).append(yaml_text(top ? key.name : key.name.substr(dot + 1)));
         out += ": " + yaml_default(key) + '\n';
     }
     out +=
         "\n# Options of the backends, by backend and option; `fd2 plugins` lists what each takes.\n"
-        "options: {}\n";
+        "options: {}\n"
+        "\n# Settings for some commands only. The first rule whose conditions are met applies, "
+        "and\n"
+        "# `fd2 config explain -- COMMAND` says which:\n"
+        "#   - when: {host: \"web*\"}\n"
+        "#     set: {capture: {tail: 1MiB}}\n"
+        "rules: []\n";
     return out;
 }
 

@@ -10,6 +10,9 @@ std::string_view name_of(transport_kind v) noexcept {
 std::string_view name_of(capability v) noexcept {
     return spelled(capability_names, v);
 }
+std::string_view name_of(terminal_policy v) noexcept {
+    return spelled(terminal_names, v);
+}
 std::string_view name_of(writers_policy v) noexcept {
     return spelled(writers_names, v);
 }
@@ -22,11 +25,20 @@ std::string_view name_of(blocked_policy v) noexcept {
 std::string_view name_of(surface_policy v) noexcept {
     return spelled(surface_names, v);
 }
+std::string_view name_of(proof_policy v) noexcept {
+    return spelled(proof_names, v);
+}
+std::string_view name_of(swap_policy v) noexcept {
+    return spelled(swap_names, v);
+}
 std::string_view name_of(log_full_policy v) noexcept {
     return spelled(log_full_names, v);
 }
-std::string_view name_of(severity v) noexcept {
-    return spelled(severity_names, v);
+std::string_view name_of(report_policy v) noexcept {
+    return spelled(report_names, v);
+}
+std::string_view name_of(trial_policy v) noexcept {
+    return spelled(trial_names, v);
 }
 
 }  // namespace fd2::settings

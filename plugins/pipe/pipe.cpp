@@ -1,5 +1,5 @@
 // The `pipe` backend: an anonymous pipe.
-#include "support/pipe_medium.hpp"
+#include "media/pipe_medium.hpp"
 
 namespace {
 
@@ -20,7 +20,7 @@ struct pipe_backend {
     }
     static std::int32_t make(fd2_instance& instance, const fd2_options* given, fd2_drain_spec& spec,
                              fd2_error* error) {
-        return medium::make(instance.host, given, spec, error);
+        return medium::make(instance.host, id, given, spec, error);
     }
 };
 

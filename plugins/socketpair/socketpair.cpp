@@ -1,5 +1,5 @@
 // The `socketpair` backend: a pair of connected AF_UNIX stream sockets.
-#include "support/socketpair_medium.hpp"
+#include "media/socketpair_medium.hpp"
 
 namespace {
 
@@ -20,7 +20,7 @@ struct socketpair_backend {
     }
     static std::int32_t make(fd2_instance& instance, const fd2_options* given, fd2_drain_spec& spec,
                              fd2_error* error) {
-        return medium::make(instance.host, given, spec, error);
+        return medium::make(instance.host, id, given, spec, error);
     }
 };
 

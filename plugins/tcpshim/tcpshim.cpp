@@ -2,7 +2,7 @@
 #include <cstdlib>
 #include <new>
 
-#include "support/tcp_medium.hpp"
+#include "media/tcp_medium.hpp"
 
 namespace {
 
@@ -21,9 +21,9 @@ struct tcpshim_backend {
         return *static_cast<fd2::plugin::tcp_questions*>(instance.own);
     }
     static std::int32_t begin(fd2_instance& instance, fd2_error* error) {
-        void* room = malloc(sizeof(fd2::plugin::tcp_questions));
-        if (room == nullptr) return fd2_fail(error, FD2_E_RESOURCE, ENOMEM, "init", "instance");
-        instance.own = new (room) fd2::plugin::tcp_questions;
+        void* memory = malloc(sizeof(fd2::plugin::tcp_questions));
+        if (memory == nullptr) return fd2_fail(error, FD2_E_RESOURCE, ENOMEM, "init", "instance");
+        instance.own = new (memory) fd2::plugin::tcp_questions;
         return FD2_OK;
     }
     static void end(fd2_instance& instance) noexcept {

@@ -10,9 +10,9 @@
 #include <boost/system/system_error.hpp>
 
 #include "loop.hpp"
-#include "support/pipe_medium.hpp"
-#include "support/socketpair_medium.hpp"
-#include "support/tcp_medium.hpp"
+#include "media/pipe_medium.hpp"
+#include "media/socketpair_medium.hpp"
+#include "media/tcp_medium.hpp"
 #include "task.hpp"
 
 namespace {
@@ -66,8 +66,8 @@ struct async_backend {
     static constexpr fd2_option_spec options[] = {
         {sizeof(fd2_option_spec), FD2_OPTION_ENUM, "medium", "the kernel object of new channels",
          "socketpair|tcp|pipe", "socketpair", 0, 0, 0},
-        {sizeof(fd2_option_spec), FD2_OPTION_INT, "threads", "event loops, each with its thread",
-         nullptr, nullptr, 1, 1, 64},
+        {sizeof(fd2_option_spec), FD2_OPTION_INT, "threads",
+         "event loops, each with its own thread", nullptr, nullptr, 1, 1, 64},
         pipe::capacity,
         socketpair::sndbuf,
         tcp::settle,
@@ -97,14 +97,14 @@ struct async_backend {
         const char* medium = fd2_option_text(given, "medium", "socketpair");
         if (strcmp(medium, "pipe") == 0) {
             complete(given, pipe::caps, spec);
-            return pipe::make(instance.host, given, spec, error);
+            return pipe::make(instance.host, id, given, spec, error);
         }
         if (strcmp(medium, "tcp") == 0) {
             complete(given, tcp::caps, spec);
             return tcp::make(instance, given, spec, error);
         }
         complete(given, socketpair::caps, spec);
-        return socketpair::make(instance.host, given, spec, error);
+        return socketpair::make(instance.host, id, given, spec, error);
     }
 
     static std::int32_t describe(fd2_instance& instance, const fd2_carry& carry,
@@ -131,10 +131,10 @@ struct async_backend {
         }
         std::optional<async::task> task;
         try {
-            async::channel_loop& on = own(*channel->instance).next(channel->spec.own);
-            task = async::drive(on, channel);
+            async::channel_loop& loop = own(*channel->instance).next(channel->spec.own);
+            task = async::drive(loop, channel);
             (**task).watch(static_cast<int>(channel->spec.read_end));
-            const std::int32_t code = fd2_drain_start_on(channel, &on.face(), &**task, error);
+            const std::int32_t code = fd2_drain_start_on(channel, &loop.face(), &**task, error);
             if (code == FD2_OK) return code;
             (**task).disarm();
             task->destroy();

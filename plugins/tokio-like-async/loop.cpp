@@ -1,11 +1,17 @@
 #include "loop.hpp"
 
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <boost/asio/bind_allocator.hpp>
-#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cerrno>
+#include <chrono>
+#include <exception>
 #include <new>
+#include <system_error>
 
 namespace fd2::tokio_like_async {
 
@@ -14,30 +20,31 @@ namespace {
 /// Allocates one object at a time, in memory that is already there. Asio gives a handler's memory
 /// back before it calls the handler.
 template <class T>
-class one_room {
+class fixed_memory {
   public:
     using value_type = T;
 
-    one_room(unsigned char* room, std::size_t size) noexcept : room_(room), size_(size) {}
+    fixed_memory(unsigned char* memory, std::size_t size) noexcept : memory_(memory), size_(size) {}
     template <class Other>
-    one_room(const one_room<Other>& other) noexcept : room_(other.room()), size_(other.size()) {}
+    fixed_memory(const fixed_memory<Other>& other) noexcept
+        : memory_(other.memory()), size_(other.size()) {}
 
     T* allocate(std::size_t count) {
         if (count * sizeof(T) > size_) throw std::bad_alloc();
-        return reinterpret_cast<T*>(room_);
+        return reinterpret_cast<T*>(memory_);
     }
     void deallocate(T*, std::size_t) noexcept {}
 
-    unsigned char* room() const noexcept { return room_; }
+    unsigned char* memory() const noexcept { return memory_; }
     std::size_t size() const noexcept { return size_; }
 
     template <class Other>
-    bool operator==(const one_room<Other>& other) const noexcept {
-        return room_ == other.room();
+    bool operator==(const fixed_memory<Other>& other) const noexcept {
+        return memory_ == other.memory();
     }
 
   private:
-    unsigned char* room_;
+    unsigned char* memory_;
     std::size_t size_;
 };
 
@@ -59,21 +66,78 @@ class signals_blocked {
 
 }  // namespace
 
-loop::loop() : work_(boost::asio::make_work_guard(context_)) {
+loop::loop() : bell_(context_) {
+    const int bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (bell < 0) throw std::system_error(errno, std::system_category(), "eventfd");
+    try {
+        bell_.assign(bell);
+    } catch (...) {  // it does not own what it cannot watch
+        (void)close(bell);
+        throw;
+    }
+    check();
     const signals_blocked during;
-    thread_ = std::thread([this] { run(); });
+    std::latch ready(1);
+    thread_ = std::thread([this, &ready] { run(ready); });
+    ready.wait();
 }
 
 loop::~loop() {
-    work_.reset();
-    context_.stop();
+    stopping_.store(true, std::memory_order_release);
+    sound();
     thread_.join();
 }
 
-void loop::run() noexcept {
+/// Asio does not look at whether epoll took what wakes it, and what it did not take wakes nobody,
+/// ever: a read that was put off would not come, and a finish would not be heard. So both, the bell
+/// and the timer, must work once, before a child depends on them.
+void loop::check() {
+    bool heard = false;
+    bool fired = false;
+    sound();
+    bell_.async_wait(bell_.wait_read, [&](const boost::system::error_code& failed) {
+        heard = !failed;
+        silence();
+    });
+    boost::asio::steady_timer timer(context_, std::chrono::steady_clock::now());
+    timer.async_wait([&](const boost::system::error_code& failed) { fired = !failed; });
+    context_.run_for(std::chrono::seconds(1));  // over as soon as both came
+    if (!heard || !fired) {
+        throw std::system_error(ENOMEM, std::system_category(), "epoll cannot wake the loop");
+    }
+    context_.restart();
+}
+
+void loop::run(std::latch& ready) noexcept {
     (void)prctl(PR_SET_NAME, "fd2-async", 0, 0, 0);
     (void)prctl(PR_SET_TIMERSLACK, 1UL, 0, 0, 0);  // naps are 50 us, as long as the default slack
+    // Brings the thread's memory for exceptions into being, which must not be missing later.
+    (void)std::current_exception();
+    listen();
+    ready.count_down();
     context_.run();
+}
+
+void loop::listen() noexcept {
+    bell_.async_wait(bell_.wait_read,
+                     boost::asio::bind_allocator(
+                         fixed_memory<unsigned char>(handler_memory_, sizeof(handler_memory_)),
+                         [this](const boost::system::error_code&) { answer(); }));
+}
+
+void loop::sound() const noexcept {
+    const std::uint64_t one = 1;
+    // EAGAIN: it sounds already. Nothing else can happen to an eventfd, and a sound that got lost
+    // would be a wait for ever.
+    for (int tries = 0; tries < 8; ++tries) {
+        if (::write(bell_number(), &one, sizeof(one)) >= 0 || errno == EAGAIN) return;
+    }
+}
+
+void loop::silence() const noexcept {
+    std::uint64_t sounded = 0;
+    // What stays in it does no harm: the next sound is a new edge.
+    if (::read(bell_number(), &sounded, sizeof(sounded)) < 0) return;
 }
 
 void loop::ring(ringable& what) noexcept {
@@ -82,11 +146,9 @@ void loop::ring(ringable& what) noexcept {
     what.waits_ = true;
     what.next_ = first_;
     first_ = &what;
-    if (posted_) return;
-    posted_ = true;
-    boost::asio::post(context_,
-                      boost::asio::bind_allocator(one_room<unsigned char>(room_, sizeof(room_)),
-                                                  [this] { answer(); }));
+    if (sounded_) return;
+    sounded_ = true;
+    sound();
 }
 
 void loop::forget(ringable& what) noexcept {
@@ -99,11 +161,14 @@ void loop::forget(ringable& what) noexcept {
 }
 
 void loop::answer() noexcept {
+    silence();
+    if (stopping_.load(std::memory_order_acquire)) return;  // nothing else waits: `run` returns
+    listen();
     ringable* due = nullptr;
     {
         // From here on each may be rung again, for the next round.
         const std::lock_guard lock(mutex_);
-        posted_ = false;
+        sounded_ = false;
         for (ringable* each = first_; each != nullptr; each = each->next_) {
             each->waits_ = false;
             each->due_ = due;  // first come, first served

@@ -1,15 +1,17 @@
 // One event loop and the thread that runs it.
 #pragma once
 
-#include <boost/asio/executor_work_guard.hpp>
+#include <atomic>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <cstddef>
+#include <latch>
 #include <mutex>
 #include <thread>
 
 namespace fd2::tokio_like_async {
 
-/// Something that a loop can be asked, from any thread and without memory, to run soon.
+/// Something that a loop can be asked to run soon: from any thread, and without allocating.
 class ringable {
   public:
     /// `rung` is called on the loop's thread, and may end the life of the object.
@@ -50,19 +52,32 @@ class loop {
     void forget(ringable& what) noexcept;
 
   private:
-    void run() noexcept;
+    void check();
+    void run(std::latch& ready) noexcept;
+    void listen() noexcept;
     void answer() noexcept;
+    void sound() const noexcept;
+    void silence() const noexcept;
+    int bell_number() const noexcept {
+        return const_cast<descriptor&>(bell_).native_handle();  // Asio has no const one
+    }
+
+    using descriptor =
+        boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type>;
+
+    // For the one handler that always waits, so that ringing cannot fail for lack of memory.
+    alignas(std::max_align_t) unsigned char handler_memory_[256];
 
     boost::asio::io_context context_{1};
-    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+
+    // An eventfd, in place of Asio's own way to wake a loop, which does not report whether it
+    // works.
+    descriptor bell_;
+    std::atomic<bool> stopping_{false};
 
     std::mutex mutex_;
     ringable* first_ = nullptr;
-
-    bool posted_ = false;
-
-    // For the one handler that may be posted: ringing must not fail for want of memory.
-    alignas(std::max_align_t) unsigned char room_[128];
+    bool sounded_ = false;
 
     std::thread thread_;
 };

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <cerrno>
 #include <chrono>
 #include <coroutine>
 #include <exception>
 #include <memory>
+#include <system_error>
 
 #include "fd2/plugin.hpp"
 #include "loop.hpp"
@@ -16,6 +19,9 @@ namespace fd2::tokio_like_async {
 /// Bytes that a channel may deliver in one turn while others wait for theirs.
 constexpr std::uint32_t turn_budget = 64 * 1024;
 
+/// A channel that cannot be waited for is looked at again after this time.
+constexpr std::int64_t look_again_after = 10'000'000;  // ns
+
 /// A coroutine that its own end destroys. Its promise holds what the task waits with; the frame of
 /// a channel that idles is all the memory that it costs here, beside Asio's for the descriptor.
 class task {
@@ -23,7 +29,7 @@ class task {
     class promise_type;
     using handle = std::coroutine_handle<promise_type>;
 
-    explicit task(handle of) : handle_(of) {}
+    explicit task(handle frame) : handle_(frame) {}
     promise_type& operator*() const { return handle_.promise(); }
     void destroy() const { handle_.destroy(); }
 
@@ -34,10 +40,10 @@ class task {
 class task::promise_type final : public ringable {
   public:
     /// Watches nothing yet.
-    promise_type(loop& on, fd2_channel*)
+    promise_type(loop& home, fd2_channel*)
         : ringable([](ringable& self) noexcept { static_cast<promise_type&>(self).resume(); }),
-          loop_(on),
-          fd_(on.context()) {}
+          loop_(home),
+          fd_(home.context()) {}
 
     task get_return_object() { return task(handle::from_promise(*this)); }
     std::suspend_always initial_suspend() noexcept { return {}; }
@@ -45,15 +51,18 @@ class task::promise_type final : public ringable {
     void return_void() noexcept {}
     [[noreturn]] void unhandled_exception() noexcept { std::terminate(); }
 
-    /// Until one of: readiness where armed, the timer where set, a ring.
+    /// Suspends the task until the descriptor is ready (if armed), the timer fires (if set), or it
+    /// is rung.
     std::suspend_always something() noexcept { return {}; }
 
-    /// The next readiness resumes the task. Throws boost::system::system_error where the loop
-    /// cannot take the descriptor.
+    /// The next readiness resumes the task. Throws where there is no memory for it, or the loop
+    /// cannot watch the descriptor.
     void arm(int fd) {
         watch(fd);
         if (armed_) return;
-        fd_.async_wait(fd_.wait_read, [this](const boost::system::error_code&) {
+        if (deaf_) throw std::system_error(EPERM, std::system_category(), "epoll_ctl");
+        fd_.async_wait(fd_.wait_read, [this](const boost::system::error_code& failed) {
+            deaf_ = failed && failed != boost::asio::error::operation_aborted;
             armed_ = false;
             --pending_;
             resume();
@@ -67,8 +76,8 @@ class task::promise_type final : public ringable {
         if (!fd_.is_open()) fd_.assign(fd);
     }
 
-    /// The loop knows the descriptor no more; it stays open. While it is known each write to it
-    /// wakes the loop, whether anybody waits or not.
+    /// Takes the descriptor out of the loop; it stays open. Left in, each write to it would wake
+    /// the loop, whether anybody waits or not.
     void unwatch() noexcept {
         if (fd_.is_open()) (void)fd_.release();
     }
@@ -85,6 +94,15 @@ class task::promise_type final : public ringable {
         ++pending_;
     }
 
+    /// The task is resumed a little later; at once where not even a timer can be had.
+    void look_again() noexcept {
+        try {
+            set_timer(fd2_drain_clock() + look_again_after);
+        } catch (...) {
+            loop_.ring(*this);
+        }
+    }
+
     /// Ends every wait. Complete once `idle`.
     void disarm() noexcept {
         unwatch();
@@ -92,7 +110,7 @@ class task::promise_type final : public ringable {
     }
     bool idle() const noexcept { return pending_ == 0; }
 
-    loop& on() const noexcept { return loop_; }
+    loop& home() const noexcept { return loop_; }
 
   private:
     // By its own executor, without a type-erased one: a channel's share of memory is mostly this.
@@ -108,57 +126,58 @@ class task::promise_type final : public ringable {
     std::unique_ptr<timer> timer_;  // most channels never nap
     unsigned pending_ = 0;
     bool armed_ = false;
+    bool deaf_ = false;  // Asio took the descriptor, but epoll did not
 };
 
 /// The promise of the coroutine that awaits this.
 struct own_promise {
     task::promise_type* found = nullptr;
     bool await_ready() const noexcept { return false; }
-    bool await_suspend(task::handle of) noexcept {
-        found = &of.promise();
+    bool await_suspend(task::handle awaiting) noexcept {
+        found = &awaiting.promise();
         return false;
     }
     task::promise_type& await_resume() const noexcept { return *found; }
 };
 
-/// A loop as the kit knows it.
+/// A loop with the table by which the kit rings it.
 class channel_loop final : public loop {
   public:
     const fd2_drain_loop& face() const noexcept { return face_; }
 
   private:
-    static void ring_task(void* of) noexcept {
-        auto& self = *static_cast<task::promise_type*>(of);
-        self.on().ring(self);
+    static void ring_task(void* task_pointer) noexcept {
+        auto& self = *static_cast<task::promise_type*>(task_pointer);
+        self.home().ring(self);
     }
     const fd2_drain_loop face_{ring_task};
 };
 
 /// Drives the channel from its start until it ended or was let go. Each resumption is a turn.
-inline task drive(loop& on, fd2_channel* channel) {
+inline task drive(loop& home, fd2_channel* channel) {
     task::promise_type& self = co_await own_promise{};
     for (;; co_await self.something()) {
         std::int64_t deadline = -1;
-        std::int32_t answer = fd2_drain_step(channel, turn_budget, &deadline);
+        const std::int32_t answer = fd2_drain_step(channel, turn_budget, &deadline);
         const auto fd = static_cast<int>(channel->spec.read_end);
         try {
-            if (answer == FD2_READY_AGAIN) on.ring(self);
+            if (answer == FD2_READY_AGAIN) home.ring(self);
             if (answer == FD2_READY_WAIT) self.arm(fd);
             if (answer == FD2_READY_LATER || answer == FD2_READY_PAUSED) self.unwatch();
             if (deadline >= 0) self.set_timer(deadline);
         } catch (...) {
-            // No memory to wait with: nobody would ever come back to this channel.
-            fd2_drain_abort(channel, ENOMEM);
-            answer = FD2_READY_ENDED;
+            // No memory to wait with, or no more descriptors that epoll takes. A turn is allowed at
+            // any time, so the channel lives on, at the price of a look now and then.
+            self.look_again();
         }
         if (answer != FD2_READY_ENDED && answer != FD2_DRAIN_LET_GO) continue;
 
         self.disarm();
         while (!self.idle()) co_await self.something();
         if (answer == FD2_READY_ENDED || fd2_drain_let_go(channel) != 0) break;
-        on.ring(self);  // it was finished in the meantime
+        home.ring(self);  // it was finished in the meantime
     }
-    on.forget(self);
+    home.forget(self);
     fd2_drain_detach(channel);
 }
 

@@ -2,15 +2,15 @@
 # shellcheck disable=SC2154 # root is the caller's
 # What scripts/test, scripts/demo and .ci/run share. To be sourced, with `root` set to the checkout.
 
-# fd2_build PRESET: configures and builds build/PRESET.
+# fd2_build PRESET [ARGUMENT...]: configures and builds build/PRESET; with arguments for the build.
 fd2_build() {
     echo "Configuring build/$1 (log: build/$1.configure.log)"
     cmake --preset "$1" -S "$root" >"$root/build/$1.configure.log" 2>&1 || {
         cat "$root/build/$1.configure.log" >&2
         return 1
     }
-    echo "Building build/$1: some minutes the first time"
-    cmake --build "$root/build/$1"
+    echo "Building build/$1: takes a few minutes the first time"
+    cmake --build "$root/build/$1" "${@:2}"
 }
 
 # Under sudo in somebody's checkout: what was built goes back to its owner, who may want to build

@@ -17,6 +17,7 @@ from private_sshd import PrivateSshd, Unavailable
 
 PERSIST_SECONDS = 5  # how long the ControlMaster of the comparison stays: the hang that is shown
 PR_SET_CHILD_SUBREAPER = 36
+COMMAND = os.path.abspath(os.environ.get("FD2_COMMAND", "fd2"))
 
 
 def checksum(root):
@@ -103,14 +104,14 @@ class Demo:
             kept = file.read()
         with open(stats, encoding="utf-8") as file:
             report = json.load(file)
-        print("  kept by fd2, after everything has ended (--tail-out, --stats): the remote's stderr;\n"
-              "  what the local rsync says itself does not pass through fd2")
+        print("  saved by fd2 (--tail-out, --stats): the stderr of ssh and the remote side; what the\n"
+              "  local rsync prints itself does not pass through fd2")
         print("    " + kept.strip().replace(self.directory, "$D").replace("\n", "\n    "))
         print(f"    bytes {report['bytes']}, end {report['end']}, "
               f"exit {json.dumps(report['exit'])}")
         good = status == 23 and "missing" in kept and report["bytes"] == len(kept.encode())
         self.row("rsync failure", good,
-                 f"exit status {status}, {len(kept)} bytes kept (the remote's stderr only)", seconds)
+                 f"exit status {status}, {len(kept)} bytes saved (not the local rsync's own)", seconds)
 
     def master_options(self, name, seconds):
         return ["-v", "-o", "ControlMaster=auto", "-o", f"ControlPersist={seconds}",
@@ -142,18 +143,18 @@ class Demo:
         return status, ended if exited is None else exited, ended
 
     def control_master(self):
-        print("ssh -v with a ControlMaster, and a caller that reads stderr to its end")
+        print("ssh -v with a ControlMaster, and a caller that reads stderr to EOF")
         plain = [*self.ssh, *self.master_options("plain", PERSIST_SECONDS)]
         status, exited, ended = self.until_end_of_file(plain)
         self.row("plain ssh -v, master", status == 0,
-                 f"ssh exited after {exited:.1f} s, its caller went on after {ended:.1f} s", ended)
+                 f"ssh exited after {exited:.1f} s, its caller continued after {ended:.1f} s", ended)
         wrapped = [self.fd2, "run", "--", *self.ssh, *self.master_options("wrapped", 60)]
         status, _, ended = self.until_end_of_file(wrapped)
         alive = subprocess.run([*self.ssh, "-o", f"ControlPath={self.path('wrapped')}", "-O",
                                 "check", self.server.host], stderr=subprocess.PIPE, check=False)
         self.row("fd2 run, same ssh", status == 0 and alive.returncode == 0,
-                 f"the caller went on after {ended:.1f} s, the master still "
-                 f"{'runs' if alive.returncode == 0 else 'DOES NOT RUN'}", ended)
+                 f"the caller continued after {ended:.1f} s, the master is "
+                 f"{'still running' if alive.returncode == 0 else 'GONE'}", ended)
 
     def stop_masters(self):
         for name in ("plain", "wrapped"):
@@ -167,6 +168,19 @@ class Demo:
         for what, good, seen, seconds in self.rows:
             print(f"{what:<{width}}  {'ok' if good else 'FAILED':<6}  {seconds:>7.1f}  {seen}")
         return all(row[1] for row in self.rows)
+
+
+def what_next():
+    """The demo is over; the first commands of one's own."""
+    fd2 = os.path.dirname(os.path.relpath(COMMAND))
+    print(f"""
+What next:
+  PATH=$PWD/{fd2}:$PATH             put fd2 on PATH for the commands below
+  fd2 doctor                                check this machine, with suggested fixes
+  fd2 run --explain -- ssh HOST uptime      with one of your hosts
+  rsync -a -e 'fd2 run -- ssh' DIR/ HOST:DIR/
+  scripts/package                           Debian packages, to install it for good
+Read on: README.md, then docs/README.md""")
 
 
 def end_leftovers():
@@ -184,7 +198,7 @@ def on_signal(number, _):
 def main():
     sys.stdout.reconfigure(line_buffering=True)
     if not os.access(os.environ["FD2_COMMAND"], os.X_OK):
-        sys.exit(f"{os.environ['FD2_COMMAND']} is no program: did the build end well?")
+        sys.exit(f"{os.environ['FD2_COMMAND']} is not an executable: did the build succeed?")
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, on_signal)
@@ -200,8 +214,10 @@ def main():
             finally:
                 demo.stop_masters()
         good = demo.table()
+        if good:
+            what_next()
     except Unavailable as why:
-        sys.exit(f"no private sshd can be had here: {why}")
+        sys.exit(f"cannot run a private sshd here: {why}")
     finally:
         end_leftovers()
         shutil.rmtree(directory, ignore_errors=True)

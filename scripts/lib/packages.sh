@@ -6,12 +6,13 @@
 FD2_PACKAGES_build="
     cmake ninja-build g++
     libboost1.81-dev libboost-log1.81-dev libboost-filesystem1.81-dev libboost-thread1.81-dev
-    libyaml-cpp-dev libcli11-dev nlohmann-json3-dev"
+    libyaml-cpp-dev libmd-dev libcli11-dev nlohmann-json3-dev catch2 librapidcheck-dev"
 FD2_PACKAGES_test="
-    catch2 python3 python3-yaml python3-jsonschema
-    bash ansible-core borgbackup git iproute2 openssh-client openssh-server rsync tmux util-linux
+    python3 python3-yaml python3-jsonschema
+    bash ansible-core borgbackup git iproute2 openssh-client openssh-server openssh-tests
+    mercurial rsync sshfs strace tmux util-linux
     groff man-db mandoc pkg-config python3-markdown
-    debootstrap dpkg-dev file"
+    debootstrap dpkg-dev file gdb"
 FD2_PACKAGES_demo="python3 openssh-client openssh-server rsync"
 FD2_PACKAGES_package="dpkg-dev file lintian"
 FD2_PACKAGES_root="debootstrap python3"
@@ -37,7 +38,7 @@ fd2_missing_packages() {
 # fd2_need_packages GROUP...: installs what is missing; apt is not touched when nothing is.
 fd2_need_packages() {
     if ! command -v dpkg-query >/dev/null; then
-        echo "This is no Debian: nothing is installed, what the build needs is taken to be there."
+        echo "Not a Debian system: nothing is installed; the build dependencies must already be there."
         return 0
     fi
     local missing as_root=()
@@ -46,14 +47,41 @@ fd2_need_packages() {
     echo "Missing packages: ${missing[*]}"
     if [ "$(id -u)" -ne 0 ]; then
         if ! command -v sudo >/dev/null; then
-            echo "To install them one must be root, and there is no sudo. As root, run:" >&2
+            echo "Installing them needs root, and there is no sudo. As root, run:" >&2
             echo "    apt-get install ${missing[*]}" >&2
             return 1
         fi
         as_root=(sudo)
-        [ -t 0 ] || as_root+=(-n) # nobody there to type a password
+        [ -t 0 ] || as_root+=(-n) # no one can type a password
     fi
     _fd2_install
+}
+
+# _fd2_apt ARGUMENT...: apt-get, which waits while another package manager is at work (a fresh cloud
+# machine upgrades itself for minutes). DPkg::Lock::Timeout would wait for dpkg's lock only, not for
+# that of the lists or of the archives.
+_fd2_apt() {
+    local errors status said='' holder limit=${FD2_APT_LOCK_SECONDS:-900}
+    local deadline=$((SECONDS + limit))
+    errors=$(mktemp)
+    while :; do
+        status=0
+        "${as_root[@]}" env LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get -q "$@" \
+            </dev/null 2>"$errors" || status=$?
+        if [ $status -eq 0 ] || [ $SECONDS -ge $deadline ] ||
+            ! grep -qE 'Could not get lock|Unable to acquire the dpkg frontend lock' "$errors"; then
+            break
+        fi
+        holder=$(sed -n 's/.*\(held by process [^.]*\).*/, \1/p' "$errors" | head -1)
+        if [ -z "$said" ]; then
+            echo "Another package manager is running$holder; waiting up to $((limit / 60)) minutes for it."
+            said=yes
+        fi
+        sleep 2
+    done
+    cat "$errors" >&2
+    rm -f "$errors"
+    return $status
 }
 
 # A package that brings a service (openssh-server) would start it; nobody asked for that. Debian's
@@ -67,16 +95,14 @@ _fd2_install() {
             return 1
         }
     fi
-    { "${as_root[@]}" apt-get update -q &&
-        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-            apt-get install -y -q --no-install-recommends "${missing[@]}"; } </dev/null || status=$?
+    { _fd2_apt update && _fd2_apt install -y --no-install-recommends "${missing[@]}"; } || status=$?
     if [ $ours = yes ]; then "${as_root[@]}" rm -f $policy; fi
     if [ $status -ne 0 ]; then
         echo "apt-get could not install: ${missing[*]}" >&2
         return 1
     fi
     case " ${missing[*]} " in *" openssh-server "*)
-        echo "openssh-server is new here. Its service was not started; if you do not want it after"
-        echo "the next boot either: systemctl disable ssh" ;;
+        echo "openssh-server was installed, but its service was not started. To keep it from"
+        echo "starting at the next boot: systemctl disable ssh" ;;
     esac
 }

@@ -32,15 +32,16 @@ READERS = (
     ("Everybody", ("README.md", "docs/README.md", "CHANGELOG.md")),
     ("Users", ("docs/behaviour.md", "docs/choosing-a-backend.md", "docs/stats.md",
                "docs/limits.md", "docs/man/fd2.1", "docs/man/fd2-run.1")),
-    ("Operators", ("docs/operating.md", "docs/configuration.md", "docs/man/fd2.yaml.5",
+    ("Operators", ("docs/operating.md", "docs/configuration.md", "docs/rules.md", "docs/man/fd2.yaml.5",
                    "docs/troubleshooting.md", "docs/security.md", "SECURITY.md",
                    "docs/versioning.md")),
     ("Programs that embed fd2", ("docs/embedding.md",)),
     ("Contributors", ("CONTRIBUTING.md", "docs/architecture.md", "docs/parity.md",
                       "bench/README.md")),
-    ("Authors of backends", ("docs/abi.md", "plugins/pipe/README.md",
-                             "plugins/socketpair/README.md", "plugins/tcpshim/README.md",
-                             "plugins/tokio-like-async/README.md")),
+    ("Authors of backends", ("docs/writing-a-backend.md", "docs/abi.md",
+                             "docs/man/fd2-conform.1", "plugins/pipe/README.md",
+                             "plugins/pty/README.md", "plugins/socketpair/README.md",
+                             "plugins/tcpshim/README.md", "plugins/tokio-like-async/README.md")),
 )
 
 
@@ -78,6 +79,7 @@ class Site:
         self.directory = directory
         self.pages = pages.pages() + pages.man_pages()
         self.shown = set()  # files and directories that pages link to
+        self.copied = set()  # pictures, and reports that are HTML already
         read = {page for _, some in READERS for page in some}
         more = [page for page in self.pages if page not in read]
         gone = read.difference(self.pages)
@@ -125,6 +127,9 @@ class Site:
         if pages.is_elsewhere(target):
             return match[0]
         file, name = pages.resolved(path, target)
+        if match[1] == "src" or file.endswith(".html"):
+            self.copied.add(file)
+            return f'{match[1]}="{way(output_of(path), file)}"'
         if not is_page(file):
             self.shown.add(file)
         link = way(output_of(path), output_of(file)) + ("#" + name if name else "")
@@ -174,6 +179,10 @@ class Site:
             for path in sorted(self.shown - done):
                 self.source(path)
                 done.add(path)
+        for path in self.copied:
+            target = os.path.join(self.directory, path)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            shutil.copy(os.path.join(pages.ROOT, path), target)
         shutil.copy(os.path.join(HERE, "site.css"), os.path.join(self.directory, STYLE))
         return len(self.pages), len(done)
 
@@ -221,7 +230,7 @@ def dead_ends(directory):
 def make_anew(directory):
     if os.path.isdir(directory) and os.listdir(directory):
         if not os.path.exists(os.path.join(directory, MARK)):
-            raise SystemExit(f"{directory} is not empty, and was not made here")
+            raise SystemExit(f"{directory} is not empty, and was not made by scripts/docs")
         shutil.rmtree(directory)
     os.makedirs(directory, exist_ok=True)
     with open(os.path.join(directory, MARK), "w", encoding="ascii"):
@@ -238,7 +247,7 @@ def main():
     for problem in problems:
         print(problem)
     if problems:
-        print(f"{len(problems)} problems: there is no usable manual in {directory}")
+        print(f"{len(problems)} problems: the manual in {directory} is not usable")
         return 1
     print(f"{count} pages, {sources} files that they show, {links} links; begin with "
           f"{directory}/index.html")

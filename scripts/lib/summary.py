@@ -5,8 +5,8 @@
 
 For each group of tests (the part of the name before the colon) one line; then each failure, and
 each skip with its reason; last, alone on its line, `N passed, N failed, N skipped`. --brief prints
-the last line only; --checks adds checks that are no CTest tests to it. Exit status 1 when anything
-failed or nothing ran.
+the failures only, each with its file and the end of what it printed, and the last line; --checks
+adds checks that are no CTest tests to it. Exit status 1 when anything failed or nothing ran.
 """
 
 import argparse
@@ -16,7 +16,8 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
-Test = collections.namedtuple("Test", "group name verdict reason seconds")
+OUTPUT_LINES = 30  # shown per failure by --brief; the whole is in the JUnit file
+Test = collections.namedtuple("Test", "group name verdict reason seconds output")
 
 
 def verdict_of(case):
@@ -43,7 +44,8 @@ def read(path):
         name = case.get("name")
         group = name.split(":")[0] if ":" in name else "other"
         verdict, reason = verdict_of(case)
-        yield Test(group, name, verdict, reason, float(case.get("time") or 0))
+        yield Test(group, name, verdict, reason, float(case.get("time") or 0),
+                   case.findtext("system-out") or "")
 
 
 def table(tests):
@@ -66,14 +68,26 @@ def table(tests):
     print()
 
 
+def failures(path, tests):
+    for test in tests:
+        if test.verdict == FAILED:
+            print(f"\nFailed in {path}: {test.name} ({test.reason})")
+            for line in test.output.splitlines()[-OUTPUT_LINES:]:
+                print("    " + line)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--brief", action="store_true")
     parser.add_argument("--checks", nargs=2, type=int, default=(0, 0), metavar=("PASSED", "FAILED"))
     parser.add_argument("files", nargs="*")
     options = parser.parse_args()
-    tests = [test for path in options.files for test in read(path)]
-    if not options.brief:
+    results = {path: list(read(path)) for path in options.files}
+    tests = [test for file_tests in results.values() for test in file_tests]
+    if options.brief:
+        for path, file_tests in results.items():
+            failures(path, file_tests)
+    else:
         table(tests)
     counts = collections.Counter(test.verdict for test in tests)
     passed, failed = counts[PASSED] + options.checks[0], counts[FAILED] + options.checks[1]

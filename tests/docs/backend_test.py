@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
-"""The backends that docs/abi.md walks through compile without a warning, load and carry."""
+"""The backends that `fd2 new-backend` writes compile without a warning, load and carry."""
 import json
 import os
-import re
 import shutil
 import sys
 
@@ -16,40 +15,46 @@ def compiler(variable, fallback):
 
 
 def main():
-    text = documents.read("docs/abi.md")
-    include = os.path.join(documents.ROOT, "abi", "include")
-    sources = [block for language in ("cpp", "c") for _, block in documents.blocks(text, language)
-               if "fd2_backend_entry_v1(" in block or "FD2_BACKEND(" in block]
+    include = " ".join("-I" + os.path.join(documents.ROOT, part, "include")
+                       for part in ("abi", "kit"))
     problems = []
-    if len(sources) < 2:
-        problems.append(f"docs/abi.md: {len(sources)} whole backends were found, not 2")
+    languages = (("c", "backend.c", compiler("CC", "cc"), "-std=c11"),
+                 ("c++", "backend.cpp", compiler("CXX", "c++"), "-std=c++20"))
     with documents.Scratch() as scratch:
-        os.mkdir(os.path.join(scratch.home, "mine"))
-        for source in sources:
-            name = re.match(r"(?://|/\*) (([a-z]+)\.(c|cpp))\b", source)
-            file, backend, kind = name.groups()
-            with open(os.path.join(scratch.home, file), "w", encoding="utf-8") as out:
-                out.write(source)
-            tool = compiler("CC", "cc") if kind == "c" else compiler("CXX", "c++")
+        for language, file, tool, standard in languages:
             if not tool:
                 documents.skip("there is no compiler")
-            standard = "-std=c11" if kind == "c" else "-std=c++20"
+            name = "mine-with-a-long-name-" + ("c" if language == "c" else "cpp")
             for command in (
-                    f"{tool} {standard} {COMMON} -I{include} {file} -o mine/{backend}.so",
-                    f"fd2 plugins --plugin-path mine --json > list",
-                    f"fd2 run --plugin-path mine --backend {backend} --forward off --stats report "
-                    "--tail-out tail -- sh -c 'seq 9999 >&2'",
-                    "seq 9999 | cmp - tail"):
+                    f"fd2 new-backend made/{name} --language {language} >said && "
+                    "grep -e -DCMAKE_PREFIX_PATH= said",  # this fd2 is not installed
+                    f"{tool} {standard} {COMMON} {include} made/{name}/{file} "
+                    f"-o made/{name}/{name}.so",
+                    f"fd2 plugins --plugin-path made/{name} --json > list",
+                    f"fd2 run --plugin-path made/{name} --backend {name} --forward off "
+                    "--stats report --tail-out tail -- sh -c 'seq 9999 >&2'",
+                    "seq 9999 | cmp - tail",
+                    f"! fd2 new-backend made/{name} 2>said && grep 'is not empty' said",
+                    "! grep -r 'c-pipe\\|cpp-pair' made"):
                 status, printed = scratch.run(command)
                 if status != 0:
-                    problems.append(f"{file}: status {status}: {command}\n{printed}")
+                    problems.append(f"{language}: status {status}: {command}\n{printed}")
                     break
             else:
                 with open(os.path.join(scratch.home, "list"), encoding="utf-8") as listing:
-                    row = [p for p in json.load(listing)["plugins"] if p["backend"] == backend]
+                    row = [p for p in json.load(listing)["plugins"] if p["backend"] == name]
                 if not row or not row[0]["usable"]:
-                    problems.append(f"{file}: is not usable: {row}")
-    return documents.verdict(problems, f"{len(sources)} backends tried")
+                    problems.append(f"{language}: is not usable: {row}")
+        for wrong, expected, why in (
+                ("made/Mine", 1, "cannot be the name of a backend"),
+                ("made/" + "a" * 33, 1, "cannot be the name of a backend"),
+                ("list/mine", 1, "create directory"),
+                ("made/other --language rust", 2, "is not a valid choice; write one of c, c++")):
+            status, _ = scratch.run(f"fd2 new-backend {wrong} 2>said")
+            found, printed = scratch.run(f"grep -F '{why}' said || cat said")
+            if status != expected or why not in printed:
+                problems.append(f"new-backend {wrong}: status {status}: {printed}")
+    return documents.verdict(problems, f"{len(languages)} backends tried")
 
 
 if __name__ == "__main__":

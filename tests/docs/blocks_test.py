@@ -34,10 +34,11 @@ def wrong_with(kind, block, known, scratch):
     if kind not in KINDS:
         return f"is marked {kind!r}, and none of {', '.join(sorted(KINDS))}"
     if kind == "text":
-        # Columns are no command.
+        # Columns are no command, and neither is a message such as `ssh command: host ...`.
         typed = [line for line in block.splitlines()
                  if line.startswith("$ ") or (line.split() and line.split()[0] in known
-                                              and "  " not in line.split(" #")[0].strip())]
+                                              and "  " not in line.split(" #")[0].strip()
+                                              and not re.match(r"[\w ]+: ", line))]
         return f"has a command: {typed[0]}" if typed else None
     if kind == "json":
         try:

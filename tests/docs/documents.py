@@ -54,7 +54,7 @@ class Scratch:
         os.mkdir(commands)
         os.symlink(command, os.path.join(commands, "fd2"))
         self.environment = {
-            "HOME": self.home, "PATH": commands + ":/usr/bin:/bin:/usr/sbin:/sbin",
+            "HOME": self.home, "XDG_STATE_HOME": self.home + "/.local/state", "PATH": commands + ":/usr/bin:/bin:/usr/sbin:/sbin",
             "LC_ALL": "C.UTF-8", "TMPDIR": self.path}
         if "FD2_PLUGIN_PATH" in os.environ:
             self.environment["FD2_PLUGIN_PATH"] = os.environ["FD2_PLUGIN_PATH"]

@@ -47,6 +47,8 @@ def try_program(scratch, text, line, block, problems):
     if expected is None:
         problems.append(f"{where}: a program without its output in a ```text block")
         return
+    if re.search(r"return [^;]*success\(\);", block):
+        problems.append(f"{where}: returns a truth value as exit status: 1 for success")
     library = os.environ["FD2_LIBRARY"]
     with open(os.path.join(scratch.home, "program.cpp"), "w", encoding="utf-8") as out:
         out.write(block)

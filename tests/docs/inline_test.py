@@ -28,8 +28,8 @@ class Command:
 
     def __init__(self, scratch):
         self.scratch, self.settings = scratch, {}
-        self.commands = set(re.findall(r"^  ([a-z]+)  +[A-Z]", self.help(""), re.M))
-        of_config = re.findall(r"^  ([a-z]+)  +[A-Z]", self.help("config"), re.M)
+        self.commands = set(re.findall(r"^  ([a-z-]+)  +[A-Z]", self.help(""), re.M))
+        of_config = re.findall(r"^  ([a-z-]+)  +[A-Z]", self.help("config"), re.M)
         self.options = {name: self.options_of(name) for name in self.commands}
         self.options.update({f"config {name}": self.options_of(f"config {name}")
                              for name in of_config})
@@ -50,7 +50,7 @@ class Command:
 
 def wrong_with(text, command):
     words = text.split()
-    if words[0] == "fd2" and len(words) > 1 and re.fullmatch(r"[a-z]+", words[1]):
+    if words[0] == "fd2" and len(words) > 1 and re.fullmatch(r"[a-z-]+", words[1]):
         name = " ".join(words[1:3]) if words[1] == "config" and len(words) > 2 else words[1]
         if words[1] not in command.commands:
             return f"no command of fd2: {words[1]}"

@@ -64,10 +64,14 @@ def main():
     text = documents.read("docs/man/fd2-run.1")
     problems += difference("fd2-run.1", options - {"help"},
                            set(re.findall(r"^\.It Fl -([a-z-]+)", text, re.M)), "option --")
-    commands = words_of_help(["--help"], r"^  ([a-z]+)  +[A-Z]")
+    more = words_of_help(["conform", "--help"], r"^  (?:-\w, )?--([a-z-]+)")
+    rows = re.findall(r"^\.It .*", documents.read("docs/man/fd2-conform.1"), re.M)
+    problems += difference("fd2-conform.1", more,
+                           set(re.findall(r"Fl -([a-z-]+)", "\n".join(rows))), "option --")
+    commands = words_of_help(["--help"], r"^  ([a-z-]+)  +[A-Z]")
     text = documents.read("docs/man/fd2.1")
     problems += difference("fd2.1", commands,
-                           set(re.findall(r"^\.It (?:Cm|Ic) ([a-z]+)", text, re.M)), "command ")
+                           set(re.findall(r"^\.It (?:Cm|Ic) ([a-z-]+)", text, re.M)), "command ")
     return documents.verdict(problems, f"{len(found)} pages, {len(options)} options and "
                              f"{len(commands)} commands looked at")
 

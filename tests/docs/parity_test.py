@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every test that docs/parity.md names exists, under that very name."""
+"""Every test and check that docs/parity.md names exists, under that very name."""
 
 import os
 import re
@@ -9,17 +9,18 @@ import documents
 
 PAGE = "docs/parity.md"
 FEWEST = 40
-NAME = re.compile(r'TEST_CASE\(\s*((?:"[^"\n]*"\s*)+)')
+NAME = re.compile(r'(?:TEST_CASE\(|CHECK_CASE\(\w+, \w+, "[^"]*",)\s*((?:"[^"\n]*"\s*)+)')
 
 
 def test_cases():
     names = set()
-    for directory, _, files in os.walk(os.path.join(documents.ROOT, "tests")):
-        for name in files:
-            path = os.path.relpath(os.path.join(directory, name), documents.ROOT)
-            if name.endswith("_test.cpp"):
-                for literals in NAME.findall(documents.read(path)):
-                    names.add("".join(re.findall(r'"([^"]*)"', literals)))
+    for top in ("tests", "host/conformance/checks"):
+        for directory, _, files in os.walk(os.path.join(documents.ROOT, top)):
+            for name in files:
+                path = os.path.relpath(os.path.join(directory, name), documents.ROOT)
+                if name.endswith("_test.cpp") or path.startswith("host/") and name.endswith(".cpp"):
+                    for literals in NAME.findall(documents.read(path)):
+                        names.add("".join(re.findall(r'"([^"]*)"', literals)))
     suites = documents.read("tests/e2e/CMakeLists.txt")
     names.update("e2e " + suite for suite in re.findall(r"^fd2_e2e\((\w+)", suites, re.M))
     return names

@@ -21,6 +21,8 @@ RUNS = {  # one for each shape that a report can have
     "fallback": "fd2 run --set backends=/no/such.so,pipe --stats out -- sh -c 'echo x >&2'",
     "inherit": "fd2 run --transport async --stats out -- sh -c 'echo x >&2'",
     "descriptor": "fd2 run --stats-fd 3 -- true 3>out",
+    "rule": "printf 'rules: [{name: a, rollout: {percent: 100, by: user, salt: s}, set: {}}]' "
+            ">rules.yaml; fd2 run --config rules.yaml --stats out -- true",
     "not UTF-8": "fd2 run --stats out -- echo $'\\377'",
 }
 
@@ -79,7 +81,9 @@ def look_at(check, what, data):
 
 def main():
     problems, count = [], 0
-    stats, plugins, doctor = map(validator, ("fd2.stats", "fd2.plugins", "fd2.doctor"))
+    stats, plugins, doctor, conform, explain, report = map(
+        validator, ("fd2.stats", "fd2.plugins", "fd2.doctor", "fd2.conform", "fd2.explain",
+                    "fd2.report"))
     with documents.Scratch() as scratch:
         for what, command in RUNS.items():
             scratch.run(f"rm -f out; {command}")
@@ -98,9 +102,29 @@ def main():
             _, printed = scratch.run("fd2 doctor --json" + arguments)
             problems += look_at(doctor, "doctor" + arguments, json.loads(printed))
             count += 1
+        scratch.run("printf 'capture: {tail: 1KiB}\\nrules:\\n- {when: {host: a}, set: {}}\\n"
+                    "- {name: b, rollout: {percent: 100, by: [user], salt: s}, "
+                    "set: {surface: never, require: [wake]}}\\n- {set: {}}\\n' >rules.yaml")
+        for arguments in ("--config rules.yaml -- ssh b", "--link ssh -- ssh b", "--set log.keep=1 sh"):
+            _, printed = scratch.run("fd2 config explain --json " + arguments)
+            problems += look_at(explain, "explain " + arguments, json.loads(printed))
+            count += 1
+        scratch.run("printf 'rules: [{name: a, set: {}}]\\nreport: {file: %s/all}' $PWD >rules.yaml; "
+                    "fd2 run --config rules.yaml --set backends=/no/such.so -- false; "
+                    "ln -s $(command -v false) ssh; "
+                    "fd2 run --config rules.yaml -- ./ssh host; echo damaged >>all")
+        for arguments in ("--since 24h all", "empty"):
+            _, printed = scratch.run("touch empty; fd2 report --json " + arguments)
+            problems += look_at(report, "report " + arguments, json.loads(printed))
+            count += 1
+        # One check that is judged, and one that is skipped.
+        _, printed = scratch.run("fd2 conform --json --include '^(N10|H02)$' pipe")
+        problems += look_at(conform, "conform", json.loads(printed))
+        count += 1
     for line, block in documents.blocks(documents.read("docs/stats.md"), "json"):
         data = json.loads(block)
-        check = {"fd2.plugins/1": plugins, "fd2.doctor/1": doctor}.get(data.get("schema"), stats)
+        check = {"fd2.plugins/1": plugins, "fd2.doctor/1": doctor,
+                 "fd2.explain/1": explain}.get(data.get("schema"), stats)
         problems += errors(check, f"docs/stats.md:{line}", data)
         count += 1
     return documents.verdict(problems, f"{count} documents looked at")

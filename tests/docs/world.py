@@ -18,7 +18,8 @@ sys.path.insert(0, os.path.join(documents.HERE, "..", "e2e"))
 import harness  # noqa: E402
 from private_sshd import PrivateSshd, Unavailable  # noqa: E402
 
-NEEDED = ("ssh", "scp", "rsync", "git", "borg", "bash", "pgrep")
+NEEDED = ("ssh", "scp", "rsync", "git", "borg", "ansible", "bash",
+          "pgrep")
 
 # Remote commands. With a FIFO in its home `make` says that it has begun, and goes on until killed.
 MAKE = """\
@@ -71,6 +72,9 @@ class World(documents.Scratch):
             BORG_RELOCATED_REPO_ACCESS_IS_OK="yes", GIT_CONFIG_NOSYSTEM="1",
             GIT_AUTHOR_NAME="a", GIT_AUTHOR_EMAIL="a@b", GIT_COMMITTER_NAME="a",
             GIT_COMMITTER_EMAIL="a@b")
+        runtime = os.path.join(self.path, "runtime")
+        os.mkdir(runtime, 0o700)
+        self.environment["FD2_RUNTIME_DIR"] = runtime
         keys = os.path.join(self.path, "sshd")
         os.mkdir(keys, 0o700)
         server = PrivateSshd(keys, [f"PATH={self.environment['PATH']}"], home=self.home,

@@ -106,6 +106,14 @@ def fill(fd):
     return put
 
 
+def object_behind_exe(pid):
+    """The program that a process runs; None when it is gone."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return None
+
+
 # --- processes --------------------------------------------------------------------------------
 
 
@@ -317,6 +325,7 @@ class Case(unittest.TestCase):
         os.chmod(self.dir, 0o755)  # some tests become another user, who must get at what is in it
         for name in ("bin", "home", "config"):
             os.mkdir(os.path.join(self.dir, name))
+        os.mkdir(os.path.join(self.dir, "runtime"), 0o700)
         command = os.environ.get("FD2_COMMAND", "")
         if not os.access(command, os.X_OK):
             self.fail(f"FD2_COMMAND={command!r} is no program: is fd2 built?")
@@ -340,6 +349,7 @@ class Case(unittest.TestCase):
         kept.update(
             PATH=":".join(path),
             HOME=f"{self.dir}/home", XDG_CONFIG_HOME=f"{self.dir}/config",
+            XDG_STATE_HOME=f"{self.dir}/state", FD2_RUNTIME_DIR=f"{self.dir}/runtime",
             LC_ALL="C", GIT_CONFIG_NOSYSTEM="1")
         if "FD2_PLUGIN_PATH" in os.environ:
             kept["FD2_PLUGIN_PATH"] = os.environ["FD2_PLUGIN_PATH"]
@@ -361,8 +371,12 @@ class Case(unittest.TestCase):
         """An executable sh script in the test's own bin directory, which is first on PATH."""
         return self.write(os.path.join("bin", name), "#!/bin/sh\n" + text, 0o755)
 
-    def for_nobody(self):
-        """Words that run what follows as another user, who can get at all that fd2 needs."""
+    def for_nobody(self, alone=False):
+        """Words that run what follows as another user, who can get at all that fd2 needs.
+
+        `alone`: as a user who has no other processes, for tests of RLIMIT_NPROC. The kernel counts
+        the processes of a user, and other tests run as nobody at the same time.
+        """
         if os.geteuid() != 0:
             self.skipTest("only root can become another user")
         try:
@@ -370,7 +384,17 @@ class Case(unittest.TestCase):
         except KeyError:
             self.skipTest("there is no user nobody")
         needs_tool("setpriv")
-        # The checkout may lie in a home that nobody cannot enter: copies in the test's directory.
+        self.readable_for_others()
+        user = 2_000_000 + os.getpid() if alone else nobody.pw_uid
+        os.chown(self.dir, user, nobody.pw_gid)
+        return ["setpriv", f"--reuid={user}", f"--regid={nobody.pw_gid}",
+                "--clear-groups"]
+
+    def readable_for_others(self):
+        """Copies fd2 and what belongs to it into the test's directory.
+
+        The checkout may lie in a home that other users cannot enter.
+        """
         os.unlink(self.fd2)
         shutil.copy(os.environ["FD2_COMMAND"], self.fd2)
         if os.path.exists(self.child):
@@ -382,9 +406,6 @@ class Case(unittest.TestCase):
                                 if not (name.endswith(".so") or
                                         os.path.isdir(os.path.join(directory, name)))])
             self.env["FD2_PLUGIN_PATH"] = self.path("plugins")
-        os.chown(self.dir, nobody.pw_uid, nobody.pw_gid)
-        return ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}",
-                "--clear-groups"]
 
     # processes
 
@@ -477,6 +498,7 @@ def main():
     """Runs the test methods named on the command line, or all of the calling file."""
     sys.stdout.reconfigure(line_buffering=True)
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    os.umask(0o022)  # configuration files that a group can write are refused
     signal.signal(signal.SIGALRM, _on_alarm)
     module = sys.modules["__main__"]
     suite = unittest.defaultTestLoader.loadTestsFromModule(module)
@@ -506,8 +528,9 @@ def _run_one(test, skipped, failed):
         signal.setitimer(signal.ITIMER_REAL, 0)
         kill_descendants()
     name = test._testMethodName
-    for _, text in result.failures + result.errors:
-        print(f"FAILED: {name}\n{text}")
+    for which, text in result.failures + result.errors:
+        part = getattr(which, "_subDescription", str)()  # of which subtest
+        print(f"FAILED: {name} {part}".rstrip() + f"\n{text}")
         failed.append(name)
     for _, reason in result.skipped:
         print(f"SKIP: {reason}")

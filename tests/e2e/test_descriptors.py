@@ -1,8 +1,11 @@
-"""fd2 started with descriptors missing, or with too few to have."""
+"""fd2 started with descriptors missing, with too few to have, or with more than it wants."""
 
+import fcntl
 import itertools
 import os
 import resource
+import shutil
+from subprocess import PIPE
 
 import harness
 
@@ -79,6 +82,112 @@ class Descriptors(harness.Case):
         self.assertEqual(outcome.out, b"to stdout\n")
         self.assertIn(b"to stderr\n", outcome.err)
         return "ran"
+
+
+class Inherited(harness.Case):
+    """Descriptors above 2 are the command's: fd2 keeps none while the command runs."""
+
+    # Closes descriptor 9, as ssh does at its start, and lives until its stdin ends.
+    CLOSES_9 = "exec 9>&-; echo closed; read wait; exit 6"
+
+    def start(self, script, fd, options=(), prefix=(), number=9, **more):
+        """Runs the script with `fd` as descriptor 9, and returns once it has said a line."""
+        process = self.spawn(
+            ["sh", "-c", f'exec {number}<&{fd} {fd}<&-; exec "$@"', "sh", *prefix,
+             *self.fd2_run("sh", "-c", script, options=options)],
+            stdin=PIPE, stdout=PIPE, pass_fds=[fd], **more)
+        os.close(fd)
+        self.assertEqual(process.stdout.readline(), b"closed\n")
+        return process
+
+    def finish(self, process):
+        self.assertIsNone(process.poll(), "it should still run")
+        process.stdin.close()
+        self.assertEqual(process.wait(), 6)
+        process.stdout.close()
+
+    def assertGivenUp(self, **how):
+        """End of file comes while fd2 and the command still run. (Otherwise this hangs.)"""
+        read_end, write_end = os.pipe()
+        process = self.start(self.CLOSES_9, write_end, **how)
+        self.assertEqual(os.read(read_end, 1), b"")
+        os.close(read_end)
+        self.finish(process)
+
+    def test_a_pipe_ends_when_the_command_closes_it(self):
+        for options in ([], ["--backend", "pipe"], ["--backend", "tcpshim"],
+                        ["--backend", "tokio-like-async"], ["--explain"],
+                        ["--set", "require=tty,atomic"]):
+            with self.subTest(options=options):
+                self.assertGivenUp(options=options)
+
+    def test_a_lock_is_free_when_the_command_gives_it_up(self):
+        path = self.write("lock", "")
+        held = os.open(path, os.O_RDWR)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        process = self.start(self.CLOSES_9, held)
+        with open(path, "rb") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)  # waits for as long as somebody holds it
+        self.finish(process)
+
+    def test_through_the_link(self):
+        self.script("tool", self.CLOSES_9.replace("closed", "clo''sed"))
+        os.mkdir(self.path("linked"))
+        os.symlink(os.path.realpath(self.fd2), self.path("linked", "tool"))
+        read_end, write_end = os.pipe()
+        process = self.spawn(
+            ["sh", "-c", f'exec 9<&{write_end} {write_end}<&-; exec "$0"',
+             self.path("linked", "tool")], stdin=PIPE, stdout=PIPE, pass_fds=[write_end])
+        os.close(write_end)
+        self.assertEqual(process.stdout.readline(), b"closed\n")
+        self.assertEqual(os.read(read_end, 1), b"")
+        os.close(read_end)
+        self.finish(process)
+
+    def test_without_proc(self):
+        unshare = shutil.which("unshare")
+        if unshare is None or self.run_raw([unshare, "-rm", "true"]).code != 0:
+            self.skipTest("no namespace can be made here")
+        self.assertGivenUp(prefix=[unshare, "-rm", "sh", "-c",
+                                   'mount -t tmpfs none /proc && exec "$@"', "sh"])
+
+    def test_the_command_gets_all_of_them(self):
+        """Whatever their numbers, and with what was in them."""
+        pipes = {number: os.pipe() for number in (3, 4, 17, 99, 400)}
+        high = {number: fcntl.fcntl(ends[1], fcntl.F_DUPFD, 500)
+                for number, ends in pipes.items()}
+
+        def place():
+            for number, fd in high.items():
+                os.dup2(fd, number)
+                os.close(fd)
+
+        script = f'"{self.child}" fds "{self.path("born")}"'
+        with open(self.path("unread"), "wb") as unread:
+            raw = self.raw_status(self.fd2_run("sh", "-c", script), preexec_fn=place,
+                                  stderr=unread, close_fds=False)
+        self.assertEqual(raw, 0)
+        with open(self.path("born"), encoding="utf-8") as file:
+            born_with = {int(line.split()[1]) for line in file if line.startswith("fd ")}
+        self.assertLessEqual({0, 1, 2, *pipes}, born_with)
+        for ends in pipes.values():
+            os.close(ends[0])
+            os.close(ends[1])
+        for fd in high.values():
+            os.close(fd)
+
+    def test_what_fd2_was_given_for_itself_stays_open(self):
+        for options, keeps in ((["--stats-fd", "9"], b"fd2.stats/1"),
+                               (["--stats", "/dev/fd/9"], b"fd2.stats/1"),
+                               (["--tail-out", "/dev/fd/9"], b"words")):
+            with self.subTest(options=options):
+                read_end, write_end = os.pipe()
+                process = self.start("echo words >&2; echo closed; read wait; exit 6", write_end,
+                                     options=options, stderr=PIPE)
+                self.finish(process)
+                self.assertIn(keeps, harness.read_all(read_end))
+                os.close(read_end)
+                process.stderr.close()
 
 
 if __name__ == "__main__":

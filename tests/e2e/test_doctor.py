@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import random
 import resource
 import shutil
 import socket
@@ -63,9 +64,9 @@ class Doctor(harness.Case):
         said = self.examine(status=0)
         self.assertEqual(said["summary"]["would_use"], "socketpair")
         self.assertEqual(said["summary"]["problems"], 0)
-        self.assertSays(said, "ok", "a run", "takes socketpair", "captured")
-        for name in ("pipe", "socketpair", "tcpshim", "tokio-like-async"):
-            self.assertSays(said, "ok", f"backend {name}", "bytes of lines")
+        self.assertSays(said, "ok", "a run", "uses socketpair", "captured")
+        for name in ("pipe", "pty", "socketpair", "tcpshim", "tokio-like-async"):
+            self.assertSays(said, "ok", f"backend {name}", "bytes in lines")
         self.assertSays(said, "ok", "fd2 on PATH", self.fd2)
         self.assertSays(said, "ok", "open files", "channels")
         self.assertSays(said, "ok", "/proc")
@@ -74,15 +75,52 @@ class Doctor(harness.Case):
 
     def test_the_text_says_what_the_data_say(self):
         said = self.examine()
-        outcome = self.run_raw([self.fd2, "doctor"])
+        outcome = self.run_raw([self.fd2, "doctor", "-v"])
         self.assertStatus(outcome, 0)
         self.assertEqual(outcome.err, b"")
         lines = outcome.out.decode().splitlines()
         shown = [line.split()[0] for line in lines[:-1] if not line.startswith(" ")]
-        self.assertEqual(shown, [one["level"] for one in said["checks"]])
+        self.assertEqual(sorted(shown), sorted(one["level"] for one in said["checks"]))
         self.assertEqual(lines[-1], said["summary"]["text"])
         advice = [line.strip() for line in lines if line.startswith(" ")]
-        self.assertEqual(advice, [one["advice"] for one in said["checks"] if one["advice"]])
+        self.assertEqual(sorted(advice), sorted(one["advice"] for one in said["checks"]
+                                                if one["advice"]))
+
+    def test_the_text_begins_with_what_is_wrong_and_counts_what_is_ok(self):
+        options = ["--set", "capture.tail=1", "--set", "backends=tcpshim",
+                   "--plugin-path", self.path("absent")]
+        said = self.examine(*options, status=1)
+        order = {"problem": 0, "warning": 0, "note": 1, "ok": 2}
+        for flag, levels in (([], [0, 1]), (["-v"], [0, 1, 2])):
+            outcome = self.run_raw([self.fd2, "doctor", *options, *flag])
+            self.assertStatus(outcome, 1)
+            shown = [order[line.split()[0]] for line in outcome.out.decode().splitlines()[:-1]
+                     if not line.startswith(" ") and " checks; -v" not in line]
+            self.assertEqual(shown, sorted(shown))
+            self.assertEqual([level for level in levels if level in shown],
+                             sorted(set(shown)))
+            count = sum(one["level"] == "ok" for one in said["checks"])
+            self.assertEqual(f"ok       {count} checks; -v lists them" in outcome.out.decode(),
+                             not flag)
+
+    def test_what_is_wrong_is_shown_before_the_rest_is_known(self):
+        """A program called ssh that does not answer is waited for; the problem is there already."""
+        self.script("ssh", f"echo >'{self.path('asked')}'; read leash <'{self.path('leash')}'\n")
+        os.mkfifo(self.path("leash"))
+        process = self.spawn([self.fd2, "doctor", "--set", "capture.tail=1"], stdout=PIPE)
+        self.assertIn(b"problem  configuration", process.stdout.readline())
+        self.assertIsNone(process.poll())
+        process.kill()
+        process.communicate()
+
+    def test_where_every_run_fails_no_backend_is_said_to_be_used(self):
+        for options in (["--set", "capture.tail=1"], ["--set", "nonsense"],
+                        ["--set", "log.file=/nowhere/fd2.log"], []):
+            with self.subTest(options):
+                fails = self.run_raw(self.fd2_run("true", options=options)).code == 125
+                summary = self.examine(*options)["summary"]
+                self.assertEqual(summary["would_use"] is None, fails)
+                self.assertEqual(summary["text"].endswith("fd2 run would fail"), fails)
 
     def test_what_each_backend_holds_is_measured(self):
         numbers = {one["backend"]: one for one in self.examine()["backends"]}
@@ -93,31 +131,32 @@ class Doctor(harness.Case):
         self.assertGreater(numbers["socketpair"]["holds_of_blocks"],
                            numbers["socketpair"]["holds_of_lines"])
         self.assertEqual({name: one["opens_by_name"] for name, one in numbers.items()},
-                         {"pipe": True, "socketpair": False, "tcpshim": False,
+                         {"pipe": True, "pty": True, "socketpair": False, "tcpshim": False,
                           "tokio-like-async": False})
         larger = self.examine("--set", "options.pipe.capacity=256KiB")["backends"]
         self.assertGreater(next(one for one in larger if one["backend"] == "pipe")
                            ["holds_of_blocks"], numbers["pipe"]["holds_of_blocks"])
 
     def test_dev_stderr_of_a_command_depends_on_the_backend(self):
-        self.assertSays(self.examine(), "note", "/dev/stderr of a command", "reopenable")
+        self.assertSays(self.examine(), "warning", "/dev/stderr of ssh", "reopenable")
         said = self.examine("--set", "backends=pipe")
         self.assertEqual(said["summary"]["would_use"], "pipe")
         self.assertFalse([one for one in said["checks"]
-                          if one["subject"] == "/dev/stderr of a command"])
+                          if one["subject"] == "/dev/stderr of ssh"])
 
     def test_what_it_foretells_is_what_a_run_does(self):
         off = ["--set", "transport=async", "--set", "features.ssh-socketpair-stderr=false"]
         cases = [([], []), (["--set", "backends=pipe,tcpshim"], []), (off, []),
-                 (["--set", "require=reopenable"], []), (["--set", "require=tty"], []),
-                 (["--set", "require=tty", "--set", "fallback.inherit=false"], []),
+                 (["--set", "require=reopenable"], []), (["--set", "require=tty,atomic"], []),
+                 (["--set", "require=tty,atomic", "--set", "fallback.inherit=false"], []),
                  (["--set", "options.socketpair.no-such=1"], []), (["--set", "capture.x=1"], []),
                  ([], [WITHOUT, "socketpair"]), ([], [WITHOUT, "eventfd"])]
+        self.script("ssh", "exit 0\n")  # it foretells what becomes of a remote shell
         for options, prefix in cases:
             with self.subTest(options=options, prefix=prefix):
                 foretold = self.examine(*options, prefix=prefix)["summary"]["would_use"]
                 report = self.report()
-                outcome = self.run_raw([*prefix, *self.fd2_run("true", report=report,
+                outcome = self.run_raw([*prefix, *self.fd2_run("ssh", report=report,
                                                                options=options)])
                 self.assertStatus(outcome, 125 if foretold is None else 0)
                 if foretold is not None:
@@ -149,14 +188,16 @@ class Doctor(harness.Case):
         said = self.examine("--set", "options.socketpair.capcity=1MiB", status=1)
         self.assertIsNone(said["summary"]["would_use"])
         self.assertSays(said, "problem", "a run", "125", "option of socketpair")
-        self.assertSays(said, "warning", "backend socketpair", "options are wrong")
+        self.assertSays(said, "warning", "backend socketpair", "options are invalid")
         self.assertEqual(json.dumps(said).count("capcity"), 1)
 
     def test_a_log_that_cannot_be_written(self):
-        for file, level in (("/no/such/directory/log", "problem"), (self.path("home"), "problem"),
+        for file, level in (("/no/such/directory/log", "warning"), (self.path("home"), "warning"),
                             (self.path("log"), "ok")):
             said = self.examine("--set", f"log.file={file}")
             self.assertSays(said, level, "log", file)
+            said = self.examine("--set", f"log.file={file}", "--set", "log.required=true")
+            self.assertSays(said, "ok" if level == "ok" else "problem", "log", file)
         self.assertFalse(os.path.exists(self.path("log")))
 
     def test_settings_under_which_nothing_is_captured(self):
@@ -164,11 +205,21 @@ class Doctor(harness.Case):
         said = self.examine(*off, status=0)
         self.assertEqual(said["summary"]["would_use"], "inherit")
         self.assertSays(said, "warning", "a run", "inherits", "transport: sync")
-        said = self.examine("--set", "require=tty", status=1)
+        said = self.examine("--set", "require=tty,atomic", status=1)
         self.assertEqual(said["summary"]["would_use"], "inherit")
         self.assertSays(said, "warning", "a run", "lacks tty", "`require`")
-        said = self.examine("--set", "require=tty", "--set", "fallback.inherit=false", status=1)
+        said = self.examine("--set", "require=tty,atomic", "--set", "fallback.inherit=false",
+                            status=1)
         self.assertIsNone(said["summary"]["would_use"])
+        self.assertSays(said, "problem", "a run", "make one of these usable, or turn on "
+                        "fallback.inherit: socketpair, ")
+        said = self.examine("--set", "require=tty", "--set", "backends=tcpshim", status=1)
+        self.assertSays(said, "problem", "a run", "make tcpshim usable")
+
+    def test_a_plugin_in_the_list_that_does_not_exist(self):
+        said = self.examine("--set", "backends=/no/such.so,pipe", status=0)
+        self.assertSays(said, "warning", "a run", "skips /no/such.so: ", "(ENOENT)",
+                        "correct the path in the list, or install the plugin")
 
     # plugins
 
@@ -183,13 +234,107 @@ class Doctor(harness.Case):
         self.assertSays(said, "note", f"plugins in {self.path('mine')}", "README")
         self.assertEqual(said["summary"]["would_use"], "socketpair")
 
+    def with_broken(self, name, called=None):
+        """A directory with a copy of one of the plugins that do harm."""
+        os.makedirs(self.path("mine"), exist_ok=True)
+        shutil.copy(os.path.join(BROKEN, name + ".so"),
+                    self.path("mine", (called or name) + ".so"))
+        return ["--plugin-path", self.path("mine")]
+
+    def test_a_plugin_that_crashes_is_a_line_like_others(self):
+        options = self.with_broken("crashes")
+        said = self.examine(*options, status=0)
+        self.assertSays(said, "warning", "backend crashes", "crashed (SIGSEGV)",
+                        self.path("mine", "crashes.so"))
+        self.assertSays(said, "ok", "backend socketpair")
+        self.assertSays(said, "ok", "a run", "uses socketpair")
+        self.with_broken("exits")
+        self.assertSays(self.examine(*options, status=0), "warning", "backend exits",
+                        "ended with status 3")
+        self.assertNothingLeft()
+
+    def test_a_plugin_that_crashes_in_the_list_is_a_problem(self):
+        options = self.with_broken("crashes", "socketpair")
+        said = self.examine(*options, status=1)
+        self.assertSays(said, "problem", "a run", "crashed (SIGSEGV)", "from the list")
+        self.assertSays(said, "warning", "backend socketpair", "crashed (SIGSEGV)")
+        self.assertSays(said, "ok", "backend pipe")
+        self.assertIsNone(said["summary"]["would_use"])
+
+    def test_a_plugin_that_hangs_is_given_up(self):
+        options = self.with_broken("hangs")
+        said = self.examine(*options, status=0)
+        self.assertSays(said, "warning", "backend hangs", "did not answer within 10 s")
+        self.assertSays(said, "ok", "a run", "uses socketpair")
+        self.assertNothingLeft()
+
+    def test_what_a_plugin_writes_does_not_come_between(self):
+        options = self.with_broken("noisy")
+        said = self.examine(*options, status=0)  # which reads JSON
+        self.assertSays(said, "note", "backend noisy", "not in the list")
+        for words in (["doctor"], ["plugins"], ["plugins", "--json"]):
+            outcome = self.run_raw([self.fd2, *words, *options])
+            self.assertStatus(outcome, 0)
+            self.assertNotIn(b"noise", outcome.out + outcome.err)
+
+    def test_a_list_of_plugins_has_a_row_for_each_broken_one(self):
+        options = self.with_broken("crashes")
+        self.with_broken("exits")
+        self.with_broken("no-join")
+        self.write("mine/junk.so", "junk")
+        whole = shutil.copy(os.path.join(self.env["FD2_PLUGIN_PATH"], "pipe.so"),
+                            self.path("mine", "foreign.so"))
+        with open(whole, "r+b") as file:
+            file.seek(18)
+            machine = file.read(2)
+            other, name = ((b"\xb7\0", "aarch64") if machine != b"\xb7\0" else
+                           (b"\x3e\0", "x86_64"))
+            file.seek(18)
+            file.write(other)
+        outcome = self.run_raw([self.fd2, "plugins", "--json", *options])
+        self.assertStatus(outcome, 0)
+        rows = {row["backend"]: row for row in json.loads(outcome.out)["plugins"]}
+        for backend, words in (("crashes", "crashed (SIGSEGV)"), ("exits", "status 3"),
+                               ("no-join", "malformed"), ("junk", "too short"),
+                               ("foreign", f"built for {name}, this is {os.uname().machine}")):
+            self.assertFalse(rows[backend]["usable"])
+            self.assertIn(words, rows[backend]["why_not"])
+            self.assertIn(rows[backend]["file"], rows[backend]["why_not"])
+        for backend in ("pipe", "pty", "socketpair", "tcpshim", "tokio-like-async"):
+            self.assertTrue(rows[backend]["usable"], rows[backend])
+        # With a plugin that crashes, also the options of it cannot be checked.
+        config = self.config("options: {crashes: {depth: 1}}\n")[1]
+        outcome = self.run_raw([self.fd2, "config", "check", config],
+                               env=dict(self.env, FD2_PLUGIN_PATH=self.path("mine")))
+        self.assertStatus(outcome, 1)
+        self.assertIn(b"options.crashes: cannot be checked", outcome.err)
+        self.assertIn(b"crashed (SIGSEGV)", outcome.err)
+
+    def test_mutated_copies_of_a_plugin_never_end_the_list(self):
+        """92 of 300 such copies crash the process that loads them."""
+        with open(os.path.join(self.env["FD2_PLUGIN_PATH"], "pipe.so"), "rb") as file:
+            whole = file.read()
+        os.mkdir(self.path("mine"))
+        chance = random.Random(4711)
+        for i in range(60):
+            bytes_ = bytearray(whole)
+            for _ in range(chance.choice((1, 4, 16, 64))):
+                bytes_[chance.randrange(min(len(bytes_), 0x3000))] = chance.randrange(256)
+            with open(self.path("mine", f"m{i}.so"), "wb") as file:
+                file.write(bytes_)
+        outcome = self.run_raw([self.fd2, "plugins", "--json", "--plugin-path", self.path("mine")])
+        self.assertStatus(outcome, 0)
+        rows = json.loads(outcome.out)["plugins"]
+        self.assertEqual(len([row for row in rows if row["backend"].startswith("m")]), 60)
+        self.assertNothingLeft()
+
     def test_a_broken_copy_that_hides_the_whole_one(self):
         os.mkdir(self.path("mine"))
         self.write("mine/socketpair.so", "junk")
         said = self.examine("--plugin-path", self.path("mine"), status=0)
         self.assertSays(said, "warning", "backend socketpair", "file too short")
         self.assertSays(said, "note", "plugins in ", "socketpair.so is not used")
-        self.assertSays(said, "ok", "a run", "tries socketpair, pipe, and takes pipe")
+        self.assertSays(said, "ok", "a run", "tries socketpair, pipe; uses pipe")
         self.assertEqual(said["summary"]["would_use"], "pipe")
 
     def test_an_empty_directory_and_one_that_is_not_there(self):
@@ -209,6 +354,22 @@ class Doctor(harness.Case):
         self.assertSays(said, "problem", "a run", "inherits")
         self.assertEqual(said["summary"]["would_use"], "inherit")
 
+    def test_a_copy_with_a_directory_for_plugins_uses_no_other(self):
+        """Neither the one that was chosen at build time, nor that of another copy."""
+        for name in ("one", "two"):
+            os.makedirs(self.path(name, "bin"))
+            shutil.copy(os.environ["FD2_COMMAND"], self.path(name, "bin", "fd2"))
+            shutil.copytree(self.env["FD2_PLUGIN_PATH"], self.path(name, "lib", "fd2", "backends"))
+        os.remove(self.path("two", "lib", "fd2", "backends", "socketpair.so"))
+        self.env.pop("FD2_PLUGIN_PATH", None)
+        for name, backend in (("one", "socketpair"), ("two", "pipe")):
+            self.fd2 = self.path(name, "bin", "fd2")
+            said = self.examine(status=0)
+            self.assertEqual(said["summary"]["would_use"], backend)
+            places = [one["subject"] for one in said["checks"]
+                      if one["subject"].startswith("plugins in ")]
+            self.assertEqual(places, [f"plugins in {self.path(name, 'lib', 'fd2', 'backends')}"])
+
     def test_a_directory_in_which_others_may_write(self):
         shutil.copytree(self.env["FD2_PLUGIN_PATH"], self.path("open"))
         os.chmod(self.path("open"), 0o777)
@@ -226,7 +387,7 @@ class Doctor(harness.Case):
         said = self.examine(prefix=[WITHOUT, "socketpair"], status=0)
         self.assertSays(said, "warning", "socketpair", "EPERM", "filter")
         self.assertSays(said, "warning", "backend socketpair", "EPERM")
-        self.assertSays(said, "ok", "a run", "tries socketpair, pipe, and takes pipe")
+        self.assertSays(said, "ok", "a run", "tries socketpair, pipe; uses pipe")
         self.assertSays(said, "ok", "kernel", "seccomp")
         self.assertEqual(said["summary"]["would_use"], "pipe")
 
@@ -278,7 +439,7 @@ class Doctor(harness.Case):
     def test_few_descriptors(self):
         """However few: it says what is missing. What runs out differs from one limit to the next."""
         levels = set()
-        for limit in range(8, 32):
+        for limit in range(5, 28):
             said = self.examine(preexec_fn=lambda: resource.setrlimit(
                 resource.RLIMIT_NOFILE, (limit, limit)))
             self.assertSays(said, "warning", "open files", str(limit), "hard limit")
@@ -315,16 +476,19 @@ while True:
 sys.exit(subprocess.run(sys.argv[1:]).returncode)
 """)
         said = self.examine(prefix=[*self.for_nobody(), sys.executable, hog])
-        self.assertSays(said, "warning", "pipes", "in place of 65536", "pipe-user-pages-soft")
+        self.assertSays(said, "warning", "pipes", "instead of 65536", "pipe-user-pages-soft")
         numbers = {one["backend"]: one for one in said["backends"]}
         self.assertLess(numbers["pipe"]["holds_of_blocks"], 65536)
 
     def test_a_user_who_may_have_one_process(self):
-        """Threads count: a backend that cannot have one is passed over."""
-        said = self.examine(prefix=["prlimit", "--nproc=1", *self.for_nobody()], status=1)
+        """Nothing can be started then, and a run says so too."""
+        prefix = ["prlimit", "--nproc=1", *self.for_nobody(alone=True)]
+        said = self.examine(prefix=prefix, status=1)
         self.assertSays(said, "warning", "processes and threads", "at most 1 ", "ulimit -u")
         self.assertSays(said, "warning", "backend socketpair", "EAGAIN", "ulimit -u")
-        self.assertEqual(said["summary"]["would_use"], "inherit")
+        self.assertSays(said, "problem", "a run", "EAGAIN", "ulimit -u")
+        self.assertIsNone(said["summary"]["would_use"])
+        self.assertStatus(self.run_raw([*prefix, *self.fd2_run("true")]), 125)
 
     # our own stderr
 
@@ -341,8 +505,8 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode)
         with open(self.path("file"), "wb") as file:
             for fd, words in ((theirs, "a terminal"), (right.fileno(), "a socket"),
                               (write_end, "a pipe"), (file.fileno(), "a file")):
-                self.assertSays(self.on(fd), "ok", "our stderr", words, "written")
-        self.assertSays(self.examine(stderr=DEVNULL), "ok", "our stderr", "/dev/null")
+                self.assertSays(self.on(fd), "ok", "stderr", words, "written")
+        self.assertSays(self.examine(stderr=DEVNULL), "ok", "stderr", "/dev/null")
         for fd in (ours, theirs, read_end, write_end):
             os.close(fd)
         left.close()
@@ -350,42 +514,42 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode)
 
     def test_a_closed_stderr(self):
         said = self.examine(prefix=["sh", "-c", 'exec "$@" 2>&-', "sh"], stderr=None)
-        self.assertSays(said, "warning", "our stderr", "closed")
+        self.assertSays(said, "warning", "stderr", "closed")
 
     def test_a_stderr_that_is_not_open_for_writing(self):
         with open("/dev/null", "rb") as null:
-            self.assertSays(self.on(null.fileno()), "warning", "our stderr", "for writing")
+            self.assertSays(self.on(null.fileno()), "warning", "stderr", "for writing")
 
     def test_a_non_blocking_stderr(self):
         read_end, write_end = os.pipe()
         os.set_blocking(write_end, False)
-        self.assertSays(self.on(write_end), "warning", "our stderr", "non-blocking")
+        self.assertSays(self.on(write_end), "warning", "stderr", "non-blocking")
         os.set_blocking(write_end, True)
-        self.assertNoTrouble(self.on(write_end), "our stderr")
+        self.assertNoTrouble(self.on(write_end), "stderr")
         os.close(read_end)
         os.close(write_end)
 
     def test_a_full_stderr_and_one_that_nobody_reads(self):
         read_end, write_end = os.pipe()
         filled = harness.fill(write_end)
-        self.assertSays(self.on(write_end), "warning", "our stderr", "full")
+        self.assertSays(self.on(write_end), "warning", "stderr", "full")
         self.assertEqual(len(os.read(read_end, 1 << 20)), filled)
-        self.assertNoTrouble(self.on(write_end), "our stderr")
+        self.assertNoTrouble(self.on(write_end), "stderr")
         os.close(read_end)
-        self.assertSays(self.on(write_end), "warning", "our stderr", "nobody reads")
+        self.assertSays(self.on(write_end), "warning", "stderr", "no reader left")
         os.close(write_end)
 
     def test_another_users_stderr(self):
         read_end, write_end = os.pipe()
         said = self.examine(prefix=self.for_nobody(), stderr=write_end)
-        self.assertSays(said, "note", "our stderr", "written by splice")
+        self.assertSays(said, "note", "stderr", "written by splice")
         os.close(read_end)
         os.close(write_end)
 
     def test_a_machine_without_dev_stderr(self):
         prefix = self.namespace("-rm")
         os.mkdir(self.path("dev"))
-        for link, words in (("true", "not there"), ('ln -s null "$0/stderr"', "leads to null")):
+        for link, words in (("true", "missing"), ('ln -s null "$0/stderr"', "points to null")):
             script = ('mount -t tmpfs none "$0" && touch "$0/null" && mount --bind /dev/null '
                       f'"$0/null" && {link} && mount --rbind "$0" /dev && exec "$@"')
             said = self.examine(prefix=[*prefix, "sh", "-c", script, self.path("dev")])
@@ -395,21 +559,22 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode)
         prefix = self.namespace("-rm")
         said = self.examine(prefix=[*prefix, "sh", "-c", 'mount -t tmpfs none /dev && exec "$@"',
                                     "sh"], status=1)
-        self.assertSays(said, "problem", "a run", "/dev/null", "needs it")
+        self.assertSays(said, "problem", "a run", "/dev/null", "depends on it")
 
     def test_a_machine_without_a_shell(self):
         prefix = self.namespace("-rm")
         script = 'mount --bind /dev/null /bin/sh && exec "$@"'
         said = self.examine(prefix=[*prefix, "sh", "-c", script, "sh"], status=0)
-        self.assertSays(said, "note", "a run", "takes socketpair", "/bin/sh")
+        self.assertSays(said, "note", "a run", "uses socketpair", "/bin/sh")
 
     def test_a_machine_without_proc(self):
         prefix = self.namespace("-rm")
         said = self.examine(prefix=[*prefix, "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"',
-                                    "sh"], status=1)
-        self.assertSays(said, "problem", "/proc", "mount -t proc")
+                                    "sh"], status=0)
+        self.assertSays(said, "warning", "/proc", "mount -t proc")
         self.assertSays(said, "warning", "/dev/stderr", "/proc")
-        self.assertEqual(said["summary"]["would_use"], "inherit")
+        self.assertEqual(said["summary"]["would_use"], "socketpair")
+        self.assertSays(said, "ok", "a run", "uses socketpair")
 
     # programs
 
@@ -425,7 +590,7 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode)
         self.write("nothing/fd2", "#!/bin/sh\n", 0o755)
         outcome = self.run_raw([command, "doctor", "--json"],
                                env=dict(self.env, PATH=self.path("nothing")))
-        self.assertSays(self.read(outcome, 0), "warning", "fd2 on PATH", "another one")
+        self.assertSays(self.read(outcome, 0), "warning", "fd2 on PATH", "different copy")
 
     def test_versions_are_asked_for_without_a_risk(self):
         self.script("ssh", "printf 'OpenFoo\\033[2J_1\\n'; exec sleep 1000")
@@ -434,7 +599,7 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode)
         self.assertSays(said, "ok", "ssh", "OpenFoo")
         self.assertNothingLeft()
         self.assertSays(said, "ok", "rsync", self.path("bin", "rsync"))
-        outcome = self.run_raw([self.fd2, "doctor"])
+        outcome = self.run_raw([self.fd2, "doctor", "-v"])
         self.assertNotIn(b"\033", outcome.out)
         self.assertIn(b"\\x1b[2J", outcome.out)
 

@@ -20,8 +20,10 @@ CANNOT = 77  # of `without`
 
 class Fallback(harness.Case):
     def fall(self, first, then=("pipe",), prefix=(), text="", **options):
-        """Runs with a list of backends; (outcome, stats)."""
+        """Runs with a list of backends, sockets as good as any; (outcome, stats)."""
         listed = json.dumps([first, *then])
+        if "require:" not in text:
+            text += "require: []\n"
         config = self.config(f"backends:\n  sync: {listed}\n{text}")
         report = self.report(str(len(os.listdir(self.dir))))
         outcome = self.run_raw(
@@ -49,6 +51,56 @@ class Fallback(harness.Case):
         missing = self.path("no-such.so")
         steps = self.assertCarried(*self.fall(missing), "pipe", (missing, "unsupported"))
         self.assertIn("no-such.so", steps[0]["message"])
+
+    def test_a_name_that_is_not_installed(self):
+        steps = self.assertCarried(*self.fall("mine"), "pipe", ("mine", "unsupported"))
+        self.assertIn(f"no mine.so in {PLUGINS}", steps[0]["message"])
+        # The caller's list falls back too; one name alone means that one.
+        for words in (["--set", "backends=mine,pipe"], ["--set", "backends.sync=mine,pipe"]):
+            outcome = self.run_raw(self.fd2_run("sh", "-c", "echo to stderr >&2; exit 7",
+                                                options=words))
+            self.assertStatus(outcome, 7)
+            self.assertEqual(outcome.err, b"to stderr\n")
+        for words in (["--backend", "socketpiar"], ["--set", "backends=socketpiar"]):
+            outcome = self.run_raw(self.fd2_run("true", options=words))
+            self.assertStatus(outcome, 125)
+            self.assertIn(b'did you mean "socketpair"?', outcome.err)
+
+    def test_the_check_of_a_file_warns_of_what_is_not_installed(self):
+        config = self.config("backends:\n  sync: [socketpiar, pipe]\n"
+                             "options:\n  mine: {depth: 1}\n")[1]
+        outcome = self.run_raw([self.fd2, "config", "check", config])
+        self.assertStatus(outcome, 0)
+        said = outcome.err.decode().splitlines()
+        self.assertIn(f'{config}:2:10: warning: backends.sync[0]: no backend "socketpiar" in '
+                      f"{PLUGINS}", said[0])
+        self.assertIn('did you mean "socketpair"?', said[0])
+        self.assertIn(f'{config}:4:3: warning: options.mine: no backend "mine" in {PLUGINS}',
+                      said[1])
+        self.assertIn(b": ok", outcome.out)
+
+    def test_a_run_without_proc(self):
+        unshare = shutil.which("unshare")
+        if unshare is None or self.run_raw([unshare, "-rm", "true"]).code != 0:
+            self.skipTest("no mount namespace can be made here")
+        bare = [unshare, "-rm", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"]
+        for backend in ("pipe", "pty", "socketpair", "tcpshim", "tokio-like-async"):
+            self.assertCarried(*self.fall(backend, [], prefix=bare), backend)
+        # Nor is the place of the executable known from /proc then.
+        self.env.pop("FD2_PLUGIN_PATH", None)
+        self.assertCarried(*self.fall("socketpair", ["pipe"], prefix=bare), "socketpair")
+
+    def test_a_user_namespace_in_which_root_is_not_mapped(self):
+        # Its files, `/` among them, belong to the overflow uid there.
+        config = self.write("namespace.yaml", "capture: {tail: 1KiB}\n")
+        prefix = [*self.for_nobody(alone=True), "unshare", "--map-root-user"]
+        if self.run_raw([*prefix, "true"]).code != 0:
+            self.skipTest("no user namespace can be made here")
+        outcome = self.run_raw([*prefix, *self.fd2_run(
+            "sh", "-c", "echo captured >&2; exit 7", options=["--config", config, "--explain"])])
+        self.assertStatus(outcome, 7)
+        self.assertIn(b"captured", outcome.err)
+        self.assertNotIn(b"refused", outcome.err)
 
     def test_a_plugin_of_another_contract(self):
         name = self.broken("wrong-entry")
@@ -88,15 +140,18 @@ class Fallback(harness.Case):
         self.assertCarried(*self.fall("tcpshim", ["socketpair"], prefix=[WITHOUT, "tcp"]),
                            "socketpair", ("tcpshim", "denied"))
 
-    def test_an_event_loop_or_a_thread_that_cannot_be_had(self):
+    def test_a_shortage_of_our_own_is_not_said_of_a_backend(self):
+        """No backend was tried: none is named."""
         for backend in ("tokio-like-async", "socketpair"):
-            self.assertCarried(
-                *self.fall(backend, [], prefix=[WITHOUT, "eventfd"]), "inherit",
-                (backend, "denied"))
+            outcome, report = self.fall(backend, [], prefix=[WITHOUT, "eventfd"])
+            self.assertCarried(outcome, report, "inherit")
+            self.assertRegex(report.stats["inherit_reason"], "eventfd.*EPERM")
+            self.assertRegex(outcome.err, b"warning: nothing is captured.*eventfd")
+            self.assertNotIn(backend.encode(), outcome.err)
 
     def test_tcp_without_netlink_works_and_says_that_the_end_is_by_silence(self):
-        for prefix, told in ((["env"], b"everything that it wrote itself is here"),
-                             ([WITHOUT, "netlink"], b"the kernel does not tell")):
+        for prefix, told in ((["env"], b"everything that the command wrote is captured"),
+                             ([WITHOUT, "netlink"], b"the kernel does not report")):
             outcome = self.run_raw(
                 [*prefix, *self.fd2_run("sh", "-c", "sleep 60 >/dev/null & echo to stderr >&2; exit 7",
                                         options=["--backend", "tcpshim", "--explain"])])
@@ -144,6 +199,115 @@ class Fallback(harness.Case):
         self.assertNotIn(b"to stderr", outcome.err)
         self.assertIn(b"socketpair", outcome.err)
         self.assertIn(b"EPERM", outcome.err)
+
+    # what is said where nothing is captured
+
+    def warning(self, *options, env=()):
+        """What fd2 says before the command does, of a run in which every backend is refused."""
+        outcome = self.run_raw(
+            self.fd2_run(self.child, "say", "to stdout", "to stderr", "7",
+                         options=["--set", "require=tty,atomic", *options]),
+            env=dict(self.env, **dict(env)))
+        self.assertStatus(outcome, 7)
+        *said, last = outcome.err.decode().splitlines()
+        self.assertEqual(last, "to stderr")
+        return said
+
+    def test_who_wants_the_stderr_is_told_that_there_is_none(self):
+        for name, options in (("--stats", self.report().options[:2]),
+                              ("--tail-out", ["--tail-out", self.path("tail")]),
+                              ("log.lines", ["--log", self.path("log")]),
+                              ("forward.mode: off", ["--forward", "off"])):
+            said = self.warning(*options, env={"FD2_REQUIRE": "tty,atomic"})
+            self.assertEqual(len(said), 1, said)
+            self.assertRegex(said[0], f"^fd2: warning: nothing is captured, but .*asks for it: "
+                                      "no backend could be used; pty: does not meet "
+                                      "`require`: lacks atomic; socketpair: does not meet "
+                                      "`require`: lacks tty; pipe: does not meet `require`")
+        with open(self.path("log"), encoding="utf-8") as file:
+            logged = [json.loads(line) for line in file]
+        self.assertEqual([each["level"] for each in logged
+                          if "nothing is captured" in each.get("message", "")], ["warning"])
+
+    def test_once_whatever_the_level_and_not_at_all_when_off(self):
+        for level, count in (("trace", 1), ("warning", 1), ("error", 1), ("off", 0)):
+            for log in ([], ["--log", self.path("log")]):
+                said = self.warning("--forward", "off", "--set", f"log.console={level}", *log)
+                self.assertEqual(len([line for line in said if "nothing is captured" in line]),
+                                 count, f"at {level}: {said}")
+
+    def test_nobody_is_told_who_wants_nothing(self):
+        config = self.config("require: [tty, atomic]\n")
+        outcome = self.run_raw(self.fd2_run(self.child, "say", "o", "to stderr", "7",
+                                            options=config))
+        self.assertEqual(outcome.err, b"to stderr\n")
+
+    def test_an_installation_without_any_plugin_is_told_always(self):
+        os.mkdir(self.path("empty"))
+        lonely = shutil.copy(os.environ["FD2_COMMAND"], self.path("empty", "fd2"))
+        env = dict(self.env, FD2_PLUGIN_PATH=self.path("empty"))
+        outcome = self.run_raw([lonely, "run", "--", self.child, "say", "o", "to stderr", "7"],
+                               env=env)
+        if b"nothing is captured" not in outcome.err and os.path.isdir("/usr/local/lib/fd2"):
+            self.skipTest("plugins are installed where this build looks for them")
+        self.assertStatus(outcome, 7)
+        said, last = outcome.err.decode().splitlines()
+        self.assertEqual(last, "to stderr")
+        self.assertRegex(said, "^fd2: warning: nothing is captured.*no pipe.so in .*empty")
+
+    # what a command that is no remote shell may expect
+
+    def test_a_command_opens_its_stderr_by_name(self):
+        for options in ([], ["--transport", "async"]):
+            outcome = self.run_raw(self.fd2_run("sh", "-c", "printf x >/dev/stderr; exit 7",
+                                                options=options))
+            self.assertEqual((outcome.code, outcome.err), (7, b"x"))
+
+    def test_a_remote_shell_keeps_the_order_of_the_list(self):
+        self.script("ssh", "echo to stderr >&2; exit 7\n")
+        self.assertStatus(self.run_raw([self.fd2, "link", self.path("linked")]), 0)
+        for word in ("ssh", self.path("bin", "ssh")):
+            report = self.report()
+            self.run_raw(self.fd2_run(word, report=report))
+            self.assertEqual(report.stats["backend"], "socketpair")
+            self.assertEqual(report.stats["fallback"], [])
+        log = self.path("log")
+        self.run_raw([self.path("linked", "ssh")],
+                     env=dict(self.env, FD2_LOG_FILE=log, FD2_LOG_LINES="true"))
+        with open(log, encoding="utf-8") as file:
+            self.assertEqual({json.loads(line).get("backend") for line in file}, {"socketpair"})
+
+    def test_who_says_what_is_required_or_names_backends_is_obeyed(self):
+        for options, env in ((["--set", "require="], {}), ([], {"FD2_REQUIRE": "wake"}),
+                             (self.config("require: []\n"), {}),
+                             (["--set", "require-unless-ssh="], {}),
+                             ([], {"FD2_REQUIRE_UNLESS_SSH": "wake"}),
+                             (["--backend", "socketpair"], {}),
+                             ([], {"FD2_BACKENDS": "socketpair,pipe"})):
+            report = self.report()
+            outcome = self.run_raw(self.fd2_run("sh", "-c", "exit 7", report=report,
+                                                options=options), env=dict(self.env, **env))
+            self.assertStatus(outcome, 7)
+            self.assertEqual(report.stats["backend"], "socketpair", f"{options} {env}")
+
+    def test_the_order_of_a_file_is_no_requirement_less(self):
+        report = self.report()
+        config = self.config("backends: {sync: [tcpshim, socketpair, pipe]}\n")
+        self.assertStatus(self.run_raw(self.fd2_run("sh", "-c", "exit 7", report=report,
+                                                    options=config)), 7)
+        stats = report.stats
+        self.assertEqual(stats["backend"], "pipe")
+        self.assertEqual([each["message"] for each in stats["fallback"]],
+                         ["does not meet `require-unless-ssh`: lacks reopenable"] * 2)
+
+    def test_an_ordinary_run_has_nothing_to_tell(self):
+        """Neither the report of a run in which nobody chose anything, nor --explain."""
+        report = self.report()
+        outcome = self.run_raw(self.fd2_run("sh", "-c", "exit 7", report=report,
+                                            options=["--explain"]))
+        self.assertStatus(outcome, 7)
+        self.assertEqual((report.stats["backend"], report.stats["fallback"]), ("pipe", []))
+        self.assertNotIn(b"require", outcome.err)
 
     def test_too_few_descriptors_for_a_backend(self):
         # What a loaded plugin, the spawn and the report need is there; what an event loop needs

@@ -4,18 +4,20 @@ Each run: loss_child.cpp writes a random amount in random pieces and exits at on
 is a file. What the child meant to write stands in a file beside it.
 
 FD2_LOSS_RUNS and FD2_LOSS_SEED change the number of runs (200; with FD2_LONG=1 2 000, and 20 000
-over TCP, where bytes can be under way at the exit) and the first seed (1); a failure names its seed,
+over TCP and in a terminal, where bytes can be under way at the exit) and the first seed (1); a failure names its seed,
 so `FD2_LOSS_RUNS=1 FD2_LOSS_SEED=N` repeats it.
 """
 
 import concurrent.futures
+import contextlib
 import os
 import subprocess
+import threading
 
 import harness
 
 RUNS = int(os.environ.get("FD2_LOSS_RUNS", "2000" if harness.LONG else "200"))
-TCP_RUNS = int(os.environ.get("FD2_LOSS_RUNS", "20000" if harness.LONG else "200"))
+BUFFERED_RUNS = int(os.environ.get("FD2_LOSS_RUNS", "20000" if harness.LONG else "200"))
 SEED = int(os.environ.get("FD2_LOSS_SEED", "1"))
 # Runs that keep the default linger while the grandchild floods: a second of flood each.
 FLOODS_AT_DEFAULT_LINGER = 20
@@ -25,6 +27,9 @@ CHILD = os.environ.get("FD2_E2E_LOSS_CHILD", "")
 
 
 class Loss(harness.Case):
+    lock = threading.Lock()
+    running = set()
+
     def test_an_idle_grandchild_holds_a_pipe(self):
         self.idle("pipe")
 
@@ -32,7 +37,10 @@ class Loss(harness.Case):
         self.idle("socketpair")
 
     def test_an_idle_grandchild_holds_a_tcp_connection(self):
-        self.idle("tcpshim", TCP_RUNS)
+        self.idle("tcpshim", BUFFERED_RUNS)
+
+    def test_an_idle_grandchild_holds_a_terminal(self):
+        self.idle("pty", BUFFERED_RUNS)
 
     def test_an_idle_grandchild_holds_a_channel_of_the_event_loop(self):
         self.idle("tokio-like-async")
@@ -44,7 +52,10 @@ class Loss(harness.Case):
         self.flood("socketpair")
 
     def test_a_flooding_grandchild_holds_a_tcp_connection(self):
-        self.flood("tcpshim", TCP_RUNS)
+        self.flood("tcpshim", BUFFERED_RUNS)
+
+    def test_a_flooding_grandchild_holds_a_terminal(self):
+        self.flood("pty", BUFFERED_RUNS)
 
     def test_a_flooding_grandchild_holds_a_channel_of_the_event_loop(self):
         self.flood("tokio-like-async")
@@ -76,20 +87,33 @@ class Loss(harness.Case):
               f"none lost; ends {ends}")
         self.assertEqual(set(ends), {"writers-remain"})
 
+    def collect_orphans(self):
+        """The grandchildren become children of this process when they are orphaned: of tens of
+        thousands that nobody waits for the machine would have no process numbers left."""
+        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+            for pid in map(int, file.read().split()):
+                if pid not in self.running:
+                    with contextlib.suppress(ChildProcessError):  # its own thread was faster
+                        os.waitpid(pid, os.WNOHANG)
+
     def one(self, mode, seed, options):
         """One run; (bytes the child wrote, how the channel ended)."""
         report = harness.Report(self.dir, f"run{seed}")
         truth_path, shown_path = self.path(f"truth{seed}"), self.path(f"shown{seed}")
-        with open(shown_path, "ab") as shown:
-            process = self.spawn(self.fd2_run(CHILD, seed, truth_path, mode, report=report,
-                                              options=options),
-                                 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=shown)
+        words = self.fd2_run(CHILD, seed, truth_path, mode, report=report, options=options)
+        with open(shown_path, "ab") as shown, self.lock:
+            process = self.spawn(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                 stderr=shown)
+            self.running.add(process.pid)
+            self.collect_orphans()
         code = process.wait()
+        self.running.discard(process.pid)
         process.stdin.close()  # lets the grandchild go
-        with open(truth_path, "rb") as file:
-            truth = file.read()
         with open(shown_path, "rb") as file:
             shown = file.read()
+        self.assertTrue(os.path.exists(truth_path), f"the child did not start: {code}: {shown}")
+        with open(truth_path, "rb") as file:
+            truth = file.read()
         stats = report.stats
         where = f"{mode}, seed {seed}, {len(truth)} bytes, end {stats['end']}"
         self.assertEqual(code, len(truth) % 251, f"{where}: status")

@@ -1,6 +1,7 @@
 """Whatever fd2's own stderr is and does: the capture is whole, the status right, and nothing that
 others share with us (flags, offsets, file contents) is changed."""
 
+import errno
 import os
 import socket
 import subprocess
@@ -184,8 +185,9 @@ class OwnStderr(harness.Case):
 
     def test_a_full_device(self):
         full = os.open("/dev/full", os.O_WRONLY)
-        self.run_into(full, LARGE)
+        stats = self.run_into(full, LARGE)
         os.close(full)
+        self.assertEqual(stats["forward_errno"], errno.ENOSPC)
 
     def test_no_stderr_at_all(self):
         report = self.report()
@@ -261,10 +263,10 @@ class OwnStderr(harness.Case):
         os.close(master)
 
     def test_ctrl_s_for_ever_costs_forwarded_bytes_only(self):
-        """No more than a pipe holds: the child can exit, and only the showing is left."""
+        """No more than the object holds: the child can exit, and only the showing is left."""
         master, slave = self.terminal()
         os.write(master, CTRL_S)
-        stats = self.run_into(slave, 40 * 1000)
+        stats = self.run_into(slave, 8 * 1000)
         self.assertGreater(stats["dropped"]["forward_bytes"], 0)
         os.close(slave)
         os.close(master)
@@ -279,6 +281,27 @@ class OwnStderr(harness.Case):
         os.close(slave)
         reader.join()
         self.assertEqual(reader.data, pattern(0, SMALL))
+        os.close(master)
+
+    def test_a_terminal_that_failed_once_gets_the_whole_tail_in_the_end(self):
+        """More than it takes at once: it is waited for, as it did not get stuck.
+
+        Over a pipe, because terminals of the command's would fail as well.
+        """
+        shim = os.environ.get("FD2_E2E_FAILING_TERMINAL")
+        if not shim:
+            self.skipTest("nothing to preload with a sanitizer")
+        master, slave = self.terminal()
+        reader = self.collector(master)
+        script = f"head -c {LARGE} /dev/zero | tr '\\0' x >&2; echo the end >&2; exit 3"
+        process = self.spawn(self.fd2_run("sh", "-c", script,
+                                          options=["--tail", "16MiB", "--backend", "pipe"]),
+                             env=dict(self.env, LD_PRELOAD=shim), stderr=slave)
+        self.assertEqual(process.wait(), 3)
+        os.close(slave)
+        reader.join()
+        self.assertIn(b"sh process exited with status 3:\n", reader.data)
+        self.assertTrue(reader.data.endswith(b"xthe end\n"), reader.data[-100:])
         os.close(master)
 
     def test_a_hung_up_terminal(self):

@@ -94,6 +94,18 @@ class Status(harness.Case):
         self.assertIn(b"no-such-backend", outcome.err)
         self.assertFalse(os.path.exists(trace))
 
+    def test_without_dev_null_to_put_in_the_place_of_what_is_closed_the_reason_is_said(self):
+        harness.needs_tool("unshare")
+        inside = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /dev && exec "$@"', "sh"]
+        if self.run_raw([*inside, "true"]).code != 0:
+            self.skipTest("/dev cannot be emptied here")
+        for closed, number in (("<&-", 0), (">&-", 1), ("<&- >&-", 0)):
+            outcome = self.run_raw([*inside, "sh", "-c", f'exec "$@" {closed}', "sh",
+                                    *self.fd2_run("true")])
+            self.assertStatus(outcome, 125)
+            self.assertEqual(outcome.err.decode(), f"fd2: open for descriptor {number}: /dev/null: "
+                             "No such file or directory (ENOENT)\n")
+
     def test_sigchld_ignored_by_the_caller_loses_no_status(self):
         ignore = {"preexec_fn": lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN)}
         for code in (0, 7, 255):
@@ -101,6 +113,110 @@ class Status(harness.Case):
             self.assertEqual(raw, code << 8, describe_status(raw))
         raw = self.raw_status(self.fd2_run("sh", "-c", "kill -KILL $$"), **ignore)
         self.assertEqual(raw, signal.SIGKILL, describe_status(raw))
+
+    def test_nothing_that_is_written_after_the_commands_end_changes_its_status(self):
+        """A reader that is gone, a limit on the size of files: with every report there is."""
+        def small_files():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+
+        much = ["sh", "-c", f"'{self.child}' write 65536 0; exit 3"]
+        for options in (["--tail-out", self.path("tail")], ["--log", self.path("log")],
+                        ["--tail-out", self.path("tail"), "--stats", self.path("stats"),
+                         "--explain"]):
+            with self.subTest(options):
+                process = self.spawn(self.fd2_run(*much, options=options), stdout=DEVNULL,
+                                     stderr=DEVNULL, preexec_fn=small_files)
+                self.assertEqual(process.wait(), 3)
+
+        for options in (["--stats-fd", "1"], ["--stats", "/dev/fd/1"],
+                        ["--tail-out", "/dev/stdout"]):
+            with self.subTest(options):
+                reader, writer = os.pipe()
+                process = self.spawn(
+                    self.fd2_run("sh", "-c", "echo last >&2; read line; exit 3", options=options),
+                    stdin=PIPE, stdout=writer, stderr=DEVNULL)
+                os.close(writer)
+                os.close(reader)
+                process.stdin.close()
+                self.assertEqual(process.wait(), 3)
+
+    def test_no_allocation_that_fails_after_the_commands_end_changes_its_status(self):
+        """Each one fails once, with every report there is."""
+        preloaded = os.environ.get("FD2_E2E_FAILING_MALLOC")
+        if not preloaded:
+            self.skipTest("malloc is a sanitizer's")
+        options = ["--stats", self.path("stats"), "--tail-out", self.path("tail"),
+                   "--log", self.path("log"), "--explain", "--forward", "lines"]
+        mark = self.path("failed")
+        for number in range(5000):
+            # The first child that ends is to be the command.
+            environment = dict(self.env, LD_PRELOAD=preloaded, FAIL_AT=str(number), FAILED=mark,
+                               FD2_PLUGINS_TRIAL="never")
+            outcome = self.run_raw(
+                self.fd2_run("env", "-u", "LD_PRELOAD", "sh", "-c",
+                             "echo one >&2; printf two >&2; exit 3", options=options),
+                env=environment)
+            self.assertStatus(outcome, 3)
+            if not os.path.exists(mark):
+                break
+            os.unlink(mark)
+        self.assertGreater(number, 0, "nothing was made to fail")
+
+    def with_fault(self, *faults):
+        """Words that make system calls of fd2's main thread (and no others) fail."""
+        harness.needs_tool("strace")
+        words = ["strace", "-qq", "-o", "/dev/null"]
+        for fault in faults:
+            words += ["-e", f"inject={fault}"]
+        if self.run_raw([*words, "true"]).code != 0:
+            self.skipTest("strace may not trace here")
+        return words
+
+    def test_a_wait_that_fails_does_not_lose_the_status(self):
+        for fault in ("waitid:error=ENOMEM", "waitid:error=EINVAL", "waitid:error=ENOSYS",
+                      "waitid:error=ECHILD", "waitid:error=EINTR:when=1..3",
+                      "wait4:error=ENOMEM", "pidfd_open:error=ENOSYS"):
+            for command, status in (("exit 9", 9 << 8), ("kill -9 $$", 9)):
+                with self.subTest(fault=fault, command=command):
+                    words = [*self.with_fault(fault), *self.fd2_run("sh", "-c", command)]
+                    self.assertEqual(self.raw_status(words), status)
+
+    def test_a_poll_that_fails_does_not_lose_the_status(self):
+        for fault in ("ppoll:error=ENOMEM:when=1", "ppoll:error=ENOMEM", "ppoll:error=EINVAL",
+                      "poll:error=ENOMEM"):
+            with self.subTest(fault):
+                words = [*self.with_fault(fault), *self.fd2_run("sh", "-c", "echo x >&2; exit 9")]
+                outcome = self.run_raw(words)
+                self.assertStatus(outcome, 9)
+                self.assertEqual(outcome.err, b"x\n")
+
+    def test_a_poll_that_fails_does_not_lose_what_is_still_to_be_read(self):
+        # The thread that reads is late: the command has ended long before.
+        words = [*self.with_fault("ppoll:error=ENOMEM", "poll:delay_exit=200000"),
+                 *self.fd2_run("sh", "-c", "echo x >&2; exit 9")]
+        words.insert(1, "--follow-forks")
+        outcome = self.run_raw(words)
+        self.assertStatus(outcome, 9)
+        self.assertEqual(outcome.err, b"x\n")
+
+    def test_a_status_that_cannot_be_known_is_said(self):
+        words = [*self.with_fault("waitid:error=ENOMEM", "wait4:error=ENOMEM"),
+                 *self.fd2_run("sh", "-c", "exit 9")]
+        outcome = self.run_raw(words)
+        self.assertStatus(outcome, 125)
+        self.assertIn(b"the command's exit status is unknown", outcome.err)
+        self.assertIn(b"ENOMEM", outcome.err)
+
+    def test_a_clock_that_stands_still_does_not_hold_up_the_end(self):
+        environment = dict(self.env, LD_PRELOAD=os.environ["FD2_E2E_FROZEN_CLOCK"],
+                           ASAN_OPTIONS="verify_asan_link_order=0")
+        for backend in ("pipe", "socketpair", "tokio-like-async"):
+            with self.subTest(backend):
+                outcome = self.run_raw(
+                    self.fd2_run("sh", "-c", "env -u LD_PRELOAD sleep 3600 >/dev/null & echo x >&2; exit 9",
+                                 options=["--backend", backend]), env=environment)
+                self.assertStatus(outcome, 9)
+                self.assertEqual(outcome.err, b"x\n")
 
     def test_stdin_and_stdout_are_the_callers_own(self):
         outcome = self.run_raw(self.fd2_run("sh", "-c", "cat; echo error >&2"),

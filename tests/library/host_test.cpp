@@ -84,29 +84,59 @@ TEST_CASE("connections outlive the host's name for it") {
 }
 
 TEST_CASE("the observer hears once why a backend is not used, the snapshot keeps the trail") {
-    heard ear;
+    // One that is not installed, and one whose file is not there.
+    for (const std::string absent : {"nowhere-to-be-found", "/nowhere/gone.so"}) {
+        heard ear;
+        test_pipe seen;
+        auto options =
+            test_host::options({"backends.sync=" + absent + ",pipe"}, true, seen.write_end());
+        options.watch = &ear;
+        const fd2::host host(options);
+        // The configuration may have been warned of.
+        const std::size_t before = ear.messages.size();
+        for (int i = 0; i < 2; ++i) {
+            auto command = shell("echo x >&2");
+            auto child = fd2::spawn(host, command);
+            const auto last = child.wait_with_stderr().second;
+            CHECK(last.backend == "pipe");
+            REQUIRE(last.fallback.size() == 1);
+            CHECK(last.fallback[0].backend == absent);
+            CHECK(last.fallback[0].code == fd2::errc::unsupported);
+        }
+        CHECK(ear.messages.size() == before + 1);
+    }
+}
+
+TEST_CASE("a name that nobody has is an error of the configuration where it stands alone") {
     test_pipe seen;
-    auto options =
-        test_host::options({"backends.sync=nowhere-to-be-found,pipe"}, true, seen.write_end());
-    options.watch = &ear;
+    auto options = test_host::options({"backends.sync=no-such"}, true, seen.write_end());
     std::error_code failed;
     std::string why;
-    // A name that nobody has is an error of the configuration, with what there is.
     CHECK_FALSE(fd2::host::make(options, failed, &why));
     CHECK(failed == fd2::errc::config);
+    CHECK(why.find("unknown backend \"no-such\"") != why.npos);
 
-    options.set.back() = "backends.sync=/nowhere/gone.so,pipe";
-    const fd2::host host(options);
-    for (int i = 0; i < 2; ++i) {
+    heard ear;
+    options.watch = &ear;
+    options.set.back() = "backends.sync=no-such,pipe";
+    CHECK(fd2::host::make(options, failed));
+    REQUIRE(ear.messages.size() == 1);
+    CHECK(ear.messages[0].find(FD2_TEST_BACKENDS) != std::string::npos);
+}
+
+TEST_CASE("a host for each job costs no descriptor in the long run") {
+    std::size_t after_the_first = 0;
+    for (int i = 0; i < 100; ++i) {
+        const test_host host({}, true);
         auto command = shell("echo x >&2");
-        auto child = fd2::spawn(host, command);
-        const auto last = child.wait_with_stderr().second;
-        CHECK(last.backend == "pipe");
-        REQUIRE(last.fallback.size() == 1);
-        CHECK(last.fallback[0].backend == "/nowhere/gone.so");
-        CHECK(last.fallback[0].code == fd2::errc::unsupported);
+        CHECK(fd2::spawn(host, command).wait_with_stderr().second.bytes == "x\n");
+        for (const char* backend : {"pipe", "tcpshim"}) {
+            command.backend(backend);
+            CHECK(fd2::spawn(host, command).wait_with_stderr().second.bytes == "x\n");
+        }
+        if (i == 0) after_the_first = open_descriptors();
+        REQUIRE(open_descriptors() == after_the_first);
     }
-    CHECK(ear.messages.size() == 1);
 }
 
 TEST_CASE("a backend that the command names is that one or an error") {
@@ -134,4 +164,26 @@ TEST_CASE("an observer hears once that children inherit, and why") {
     }
     REQUIRE(ear.messages.size() == 1);
     CHECK(ear.messages[0].find("features.ssh-socketpair-stderr") != std::string::npos);
+}
+
+TEST_CASE("while fd2 is disabled children inherit, whatever backend they name") {
+    const test_host host({"enabled=false"});
+    auto command = shell("exit 3");
+    CHECK(fd2::spawn(host, command).wait_with_stderr().second.backend == "inherit");
+    command.backend("pipe");
+    CHECK(fd2::spawn(host, command).wait_with_stderr().second.backend == "inherit");
+}
+
+TEST_CASE("FD2_DISABLE counts where the system's configuration does") {
+    ::setenv("FD2_DISABLE", "1", 1);
+    for (const bool asked : {false, true}) {
+        const test_pipe seen;
+        auto options = test_host::options({}, true, seen.write_end());
+        options.system_config = asked;
+        const fd2::host host(options);
+        auto command = shell("exit 0");
+        const auto backend = fd2::spawn(host, command).wait_with_stderr().second.backend;
+        CHECK((backend == "inherit") == asked);
+    }
+    ::unsetenv("FD2_DISABLE");
 }

@@ -1,5 +1,7 @@
 // Subscribers to the lines of a child's stderr.
 #include <atomic>
+#include <future>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 
@@ -127,15 +129,17 @@ TEST_CASE("a line longer than the limit comes in pieces that say so") {
     const auto got = all_of(lines);
     REQUIRE(got.size() == 4);
     std::string joined;
+    const fd2::line_piece pieces[] = {fd2::line_piece::first, fd2::line_piece::middle,
+                                      fd2::line_piece::last};
     for (std::size_t i = 0; i < 3; ++i) {
         joined += got[i].text;
         CHECK(got[i].number == 1);
-        CHECK(got[i].continued == (i > 0));
-        CHECK(got[i].continues == (i < 2));
+        CHECK(got[i].piece == pieces[i]);
     }
     CHECK(joined == std::string(149, '0') + "7");
     CHECK(got[3].text == "short");
     CHECK(got[3].number == 2);
+    CHECK(got[3].piece == fd2::line_piece::whole);
 }
 
 TEST_CASE("a wait for a line ends at its deadline") {
@@ -173,4 +177,148 @@ TEST_CASE("where the spawn fails a subscriber sees the end") {
     CHECK_FALSE(fd2::spawn(host, command, failed));
     CHECK_FALSE(lines.wait());
     CHECK(lines.finished());
+}
+
+TEST_CASE("a command that goes without a spawn ends its subscriptions") {
+    std::optional<fd2::ssh_command> command = shell("true");
+    auto lines = command->subscribe();
+    std::optional<fd2::ssh_command> copy = command;
+    command.reset();
+    CHECK_FALSE(lines.finished());  // the copy may still be spawned
+    copy.reset();
+    CHECK_FALSE(lines.wait());
+    CHECK(lines.finished());
+}
+
+// ---- callbacks that call us
+
+TEST_CASE("a filter may end its own subscription, and another one") {
+    const test_host host({"surface=never"});
+    // All in one write, and so in one chunk.
+    auto command = shell("printf 'one\ntwo\nthree\nfour\n' >&2");
+    fd2::stderr_lines own;
+    fd2::stderr_lines other;
+    int calls = 0;
+    const auto held = std::make_shared<int>(0);
+    own = command.subscribe([&own, &other, &calls, held](std::string_view text) {
+        ++calls;
+        if (text == "two") {
+            own = fd2::stderr_lines();
+            other = fd2::stderr_lines();
+        }
+        return *held == 0;  // what it owns is there until the call is over
+    });
+    other = command.subscribe();
+    auto child = fd2::spawn(host, command);
+    CHECK(child.wait().success());
+    CHECK(calls == 2);
+    CHECK(own.finished());
+    CHECK(other.finished());
+    CHECK(held.use_count() == 1);
+}
+
+TEST_CASE("a subscription that its own notification ends is gone") {
+    const test_host host({"surface=never"});
+    auto command = shell("echo one >&2; read x; echo two >&2");
+    auto lines = std::make_shared<fd2::stderr_lines>(command.subscribe());
+    std::promise<void> told;
+    REQUIRE(lines->notify([lines, &told]() mutable {
+        // The callback owns what it ends.
+        CHECK(lines->poll()->text == "one");
+        lines.reset();
+        told.set_value();
+    }));
+    std::weak_ptr<fd2::stderr_lines> seen = lines;
+    lines.reset();
+    auto child = fd2::spawn(host, command);
+    told.get_future().wait();
+    child.in().close();
+    CHECK(child.wait().success());
+    CHECK(seen.expired());
+}
+
+TEST_CASE("a notification that is taken back may own the subscription") {
+    const test_host host;
+    auto command = shell("exit 0");
+    auto lines = std::make_shared<fd2::stderr_lines>(command.subscribe());
+    std::weak_ptr<fd2::stderr_lines> seen = lines;
+    auto& there = *lines;
+    REQUIRE(there.notify([lines = std::move(lines)] { FAIL("it was taken back"); }));
+    there.notify({});
+    CHECK(seen.expired());
+}
+
+TEST_CASE("a filter may subscribe, and gets the lines after what is being delivered") {
+    const test_host host({"surface=never"});
+    auto command = shell("echo one >&2; read x; echo two >&2; echo three >&2");
+    std::optional<fd2::SshConnection> child;
+    std::promise<void> may_begin;
+    std::promise<std::uint64_t> subscribed;
+    fd2::stderr_lines late;
+    auto first = command.subscribe([&](std::string_view text) {
+        if (text == "one") {
+            may_begin.get_future().wait();
+            late = child->subscribe();
+            subscribed.set_value(late.first());
+            (void)child->snapshot();
+        }
+        return true;
+    });
+    child = fd2::spawn(host, command);
+    may_begin.set_value();
+    CHECK(subscribed.get_future().get() == 2);
+    child->in().close();
+    CHECK(child->wait().success());
+    const auto got = all_of(late);
+    REQUIRE(got.size() == 2);
+    CHECK(got[0].text == "two");
+    CHECK(all_of(first).size() == 3);
+}
+
+TEST_CASE("others subscribe and look while a filter is busy; who ends it waits for it") {
+    const test_host host({"surface=never"});
+    auto command = shell("echo one >&2; read x; exit 0");
+    std::promise<void> inside;
+    std::promise<void> go_on;
+    auto busy = command.subscribe([&](std::string_view) {
+        inside.set_value();
+        go_on.get_future().wait();
+        return true;
+    });
+    auto child = fd2::spawn(host, command);
+    inside.get_future().wait();
+    auto late = child.subscribe();
+    CHECK(late.first() == 2);
+    CHECK(child.snapshot().total_lines == 1);
+    late = fd2::stderr_lines();  // not the busy one: no reason to wait
+    std::atomic<bool> ended{false};
+    std::thread ends([&] {
+        busy = fd2::stderr_lines();
+        ended.store(true);
+    });
+    CHECK_FALSE(ended.load());
+    go_on.set_value();
+    ends.join();
+    child.in().close();
+    CHECK(child.wait().success());
+}
+
+TEST_CASE("a filter that ends its subscription at the very last line does no harm") {
+    const test_host host({"surface=never"});
+    auto command = shell("printf last >&2");
+    fd2::stderr_lines own;
+    fd2::stderr_lines late;
+    std::optional<fd2::SshConnection> child;
+    std::promise<void> there;
+    own = command.subscribe([&](std::string_view) {
+        there.get_future().wait();
+        late = child->subscribe();
+        own = fd2::stderr_lines();
+        return true;
+    });
+    child = fd2::spawn(host, command);
+    there.set_value();
+    CHECK(child->wait().success());
+    CHECK(late.finished());
+    CHECK(own.finished());
 }

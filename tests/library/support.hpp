@@ -88,6 +88,10 @@ class eager_reader {
     std::thread thread_;
 };
 
+/// Backends that lie in a build tree are tried before they are loaded; what came of that is
+/// recorded here, and not in the home directory of whoever runs the tests.
+inline const int state_home = ::setenv("XDG_STATE_HOME", FD2_TEST_STATE, 1);
+
 /// The whole suite runs with features.ssh-socketpair-stderr on and, but for what says [captures],
 /// with it off (FD2_TEST_FLAG=off).
 inline bool flag_under_test() {
@@ -164,6 +168,20 @@ inline void warm_up(const fd2::host& host) {
     (void)fd2::spawn(host, command).wait();
 }
 
+/// Runs `body` in a fork; its exit code. One that hangs dies of SIGALRM: -14.
+template <class Body>
+inline int in_worker(Body body) {
+    const pid_t worker = ::fork();
+    REQUIRE(worker >= 0);
+    if (worker == 0) {
+        ::alarm(8);
+        ::_exit(body());
+    }
+    int raw = 0;
+    REQUIRE(::waitpid(worker, &raw, 0) == worker);
+    return WIFEXITED(raw) ? WEXITSTATUS(raw) : -WTERMSIG(raw);
+}
+
 /// Children inherit the read end; whoever reads it ends when this object goes: no clock decides.
 class gate {
   public:
@@ -175,6 +193,8 @@ class gate {
                (words.empty() ? std::string(":") : "echo " + words + " >&2") +
                ") </dev/null >/dev/null & ";
     }
+    /// The number of what such a process reads.
+    int inner() const noexcept { return inner_; }
     void open() { pipe_.close_write(); }
 
   private:

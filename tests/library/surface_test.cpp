@@ -67,3 +67,22 @@ TEST_CASE("a closed stderr changes nothing, and raises no signal") {
     REQUIRE(::sigpending(&pending) == 0);
     CHECK(::sigismember(&pending, SIGPIPE) == 0);
 }
+
+TEST_CASE("a number that was not open at the start is not written to later") {
+    const test_pipe data;
+    const int number = ::dup(data.write_end());
+    ::close(number);
+    const fd2::host host(test_host::options({"surface=always"}, flag_under_test(), number));
+    REQUIRE(::dup2(data.write_end(), number) == number);
+    {
+        auto command = shell(failing);
+        auto child = fd2::spawn(host, command);
+        CHECK(child.wait().status == fd2::exit_status::exited(7));
+    }
+    {
+        auto command = shell(failing);
+        const auto dropped = fd2::spawn(host, command);
+    }
+    CHECK(data.take().empty());
+    ::close(number);
+}

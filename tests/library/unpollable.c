@@ -1,6 +1,6 @@
 /* The sample backend, as one that no loop can drive and that hands nothing over. */
 #define fd2_backend_entry_v1 sample_entry
-#include "../../examples/backend-c/pipe_backend.c"
+#include "../../examples/backend-c/backend.c"
 #undef fd2_backend_entry_v1
 
 static const void* nothing(const char* id) {

@@ -10,7 +10,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
 
 import harness  # noqa: E402
 
-BACKENDS = ("pipe", "socketpair", "tcpshim", "tokio-like-async")
+BACKENDS = ("pipe", "pty", "socketpair", "tcpshim", "tokio-like-async")
 # In place of ssh: the host is told, the command runs here.
 FAKE_SHELL = '#!/bin/sh\nexport THERE="$1"; shift; exec sh -c "$*"\n'
 

@@ -9,6 +9,7 @@ import unittest
 
 from common import BACKENDS, FAKE_SHELL, HERE, ROOT, Case, harness
 import debian
+import hardening
 
 COMPLETIONS = ("bash-completion/completions/fd2", "zsh/vendor-completions/_fd2",
                "fish/vendor_completions.d/fd2.fish")
@@ -53,12 +54,22 @@ class Packages(WithPackages):
         return {path for path in self.listed(package)
                 if path and not path.endswith("/") and not path.startswith(but)}
 
+    def test_everything_in_the_packages_that_runs_is_hardened(self):
+        for name, path in self.packages.items():
+            self.say("dpkg-deb", "-x", path, self.path(name))
+        files = hardening.binaries_below(self.path("fd2"))
+        self.assertEqual(len(files), 3 + len(BACKENDS), files)
+        for file in files:
+            self.assertEqual(hardening.lacks(file), [], file)
+        self.assertEqual(hardening.binaries_below(self.path("libfd2-dev")), [])
+
     def test_fd2_has_the_command_the_library_and_what_one_reads(self):
         library = f"usr/lib/{self.triplet()}"
         documents = "usr/share/doc/fd2"
         minor = self.version.rpartition(".")[0]
         self.assertEqual(self.own_files("fd2", (f"{documents}/docs/", f"{documents}/config/")), {
-            "usr/bin/fd2", f"{library}/libfd2.so.{self.version}", f"{library}/libfd2.so.{minor}",
+            "usr/bin/fd2", "usr/libexec/fd2/fd2-conform",
+            f"{library}/libfd2.so.{self.version}", f"{library}/libfd2.so.{minor}",
             *(f"{library}/fd2/backends/{name}.so" for name in BACKENDS),
             *(f"usr/share/man/man{name[-1]}/{name}.gz"
               for name in names_in("docs", "man", suffix=(".1", ".5"))),
@@ -81,7 +92,8 @@ class Packages(WithPackages):
                                                    "fd2-backend.cmake", "fd2-backend.map")),
                 *(f"usr/include/fd2/{name}" for name in
                   names_in("host", "include", "fd2", suffix=".hpp") +
-                  names_in("abi", "include", "fd2", suffix=(".h", ".hpp"))),
+                  names_in("abi", "include", "fd2", suffix=(".h", ".hpp")) +
+                  names_in("kit", "include", "fd2", suffix=(".h", ".hpp"))),
                 *(f"{documents}/{name}" for name in ("copyright", "changelog.gz",
                                                      "changelog.Debian.gz"))})
         self.assertIn(f"{documents}/examples/remote-runner/main.cpp", self.listed("libfd2-dev"))
@@ -91,7 +103,7 @@ class Packages(WithPackages):
             for path, (mode, owner) in self.listed(package).items():
                 with self.subTest(path=path):
                     self.assertEqual(owner, "root/root")
-                    programs = path.startswith("usr/bin/")
+                    programs = path.startswith(("usr/bin/", "usr/libexec/"))
                     self.assertIn(mode, {
                         "d": {"drwxr-xr-x"}, "l": {"lrwxrwxrwx"},
                         "-": {"-rwxr-xr-x"} if programs else {"-rw-r--r--"}}[mode[0]])
@@ -103,7 +115,8 @@ class Packages(WithPackages):
             self.assertEqual(self.field(package, "Priority"), "optional")
             self.assertIn("The fd2 project", self.field(package, "Maintainer"))
         needed = re.sub(r" \([^)]*\)", "", self.field("fd2", "Depends")).split(", ")
-        self.assertEqual(sorted(needed), ["libc6", "libgcc-s1", "libstdc++6", "libyaml-cpp0.7"])
+        self.assertEqual(sorted(needed), ["libc6", "libgcc-s1", "libmd0", "libstdc++6",
+                                          "libyaml-cpp0.7"])
         self.assertEqual(
             self.field("libfd2-dev", "Depends"),
             f"fd2 (= {self.field('fd2', 'Version')}), libboost1.81-dev | libboost-dev (>= 1.81)")
@@ -221,7 +234,7 @@ class InACleanDebian(WithPackages):
         with open(self.root.path("tmp/rsh"), "w", encoding="utf-8") as file:
             file.write(FAKE_SHELL)
         os.chmod(self.root.path("tmp/rsh"), 0o755)
-        for name in ("remote-runner", "fan-out", "backend-c"):
+        for name in ("remote-runner", "fan-out", "backend-c", "backend-cpp"):
             self.in_root("cmake", "-S", f"/usr/share/doc/libfd2-dev/examples/{name}",
                          "-B", f"/tmp/{name}")
             self.in_root("cmake", "--build", f"/tmp/{name}")

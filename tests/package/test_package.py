@@ -6,6 +6,7 @@ import re
 import shutil
 
 from common import BACKENDS, FAKE_SHELL, HERE, ROOT, Case, harness
+import hardening
 import headers
 import installed
 
@@ -51,6 +52,12 @@ class Package(Case):
                 with open(os.path.join(directory, name), "rb") as file:
                     self.assertFalse(first in file.read(), f"{directory}/{name}")
 
+    def test_everything_in_the_tree_that_runs_is_hardened(self):
+        files = hardening.binaries_below(self.prefix)
+        self.assertEqual(len(files), 3 + len(BACKENDS), files)
+        for file in files:
+            self.assertEqual(hardening.lacks(file), [], file)
+
     def test_the_moved_command_uses_the_backends_of_its_tree(self):
         command = os.path.join(self.prefix, "bin", "fd2")
         rows = json.loads(self.say(command, "plugins", "--json"))["plugins"]
@@ -58,6 +65,14 @@ class Package(Case):
         for backend in BACKENDS:
             self.assertEqual(here.get(backend),
                              os.path.join(self.library, "fd2", "backends", backend + ".so"))
+
+    def test_the_shells_find_the_completion_where_they_look_for_it(self):
+        command = os.path.join(self.prefix, "bin", "fd2")
+        for shell, name in (("bash", "bash-completion/completions/fd2"),
+                            ("zsh", "zsh/site-functions/_fd2"),
+                            ("fish", "fish/vendor_completions.d/fd2.fish")):
+            with open(os.path.join(self.prefix, "share", name), encoding="utf-8") as file:
+                self.assertEqual(file.read(), self.say(command, "completion", shell))
 
     def test_every_header_stands_on_its_own_and_those_of_the_sync_transport_without_boost(self):
         include = os.path.join(self.prefix, "include")
@@ -98,7 +113,8 @@ class Package(Case):
 
     def test_the_lines_of_the_documentation_find_the_package(self):
         with open(os.path.join(ROOT, "docs", "embedding.md"), encoding="utf-8") as page:
-            lines = re.findall(r"^```cmake\n(.*?)^```", page.read(), re.S | re.M)
+            blocks = re.findall(r"^```cmake\n(.*?)^```", page.read(), re.S | re.M)
+        lines = [block for block in blocks if "find_package(fd2" in block]
         self.assertEqual(len(lines), 1)
         os.mkdir(self.path("mine"))
         self.write("mine/main.cpp", "int main() {}\n")
@@ -128,6 +144,18 @@ add_executable(my-async-program main.cpp)
                  *report.options, "--", "sh", "-c", "echo words >&2")
         self.assertEqual(report.tail, b"words\n")
         self.assertEqual(report.stats["backend"], "c-pipe")
+
+    def test_a_new_backend_builds_and_conforms(self):
+        for language in ("c", "c++"):
+            mine = self.path("mine-" + ("c" if language == "c" else "cpp"))
+            said = self.say(os.path.join(self.prefix, "bin", "fd2"), "new-backend", mine,
+                            "--language", language)
+            self.assertIn("ctest --test-dir", said)
+            self.assertIn(f"/build -DCMAKE_PREFIX_PATH={self.prefix}\n", said)
+            build, _ = self.configure(mine)
+            self.say(os.environ["CMAKE"], "--build", build)
+            said = self.say("ctest", "--test-dir", build, "--output-on-failure")
+            self.assertIn("100% tests passed, 0 tests failed out of 1", said)
 
     def test_the_version_file_accepts_the_same_minor_version_only(self):
         found = []

@@ -65,7 +65,7 @@ class Repository(Case):
 
 
 class SourceArchive(Repository):
-    directories = (*Repository.directories, "abi", "config", "host", "plugins")
+    directories = (*Repository.directories, "abi", "config", "host", "kit", "plugins")
 
     def archive(self, clone, out, umask, zone):
         """Made in another clone, in another place and time zone, under another umask."""
@@ -152,12 +152,12 @@ class Release(Repository):
 
     def test_what_is_not_committed_is_refused(self):
         self.edit("README.md", "fd2", "fd3")
-        self.assertRefused("not committed", "git status")
+        self.assertRefused("uncommitted changes", "git status")
 
     def test_a_changelog_without_the_version_or_its_date_is_refused(self):
         self.edit("CHANGELOG.md", rf"## {VERSION}, .*", f"## {VERSION}, unreleased")
         self.commit()
-        self.assertRefused(f"gives {VERSION} no date", f"write: ## {VERSION}, 2")
+        self.assertRefused(f"has no date for {VERSION}", f"write: ## {VERSION}, 2")
         self.edit("CHANGELOG.md", rf"## {VERSION}, .*", "## 7.8.8, 2026-01-01")
         self.commit()
         self.assertRefused("first heading of CHANGELOG.md", f"it must be: ## {VERSION}, 2")
@@ -174,14 +174,14 @@ class Release(Repository):
         self.commit()
         said = self.release("--dry-run", VERSION, code=1)
         for name in places:
-            self.assertRegex(said, rf"refused: {re.escape(name)}:\d+ states [0-9.]+, and not 7\.8")
-        self.assertIn(f"Not ready: {len(places)} to mend.", said)
+            self.assertRegex(said, rf"refused: {re.escape(name)}:\d+ says [0-9.]+, not 7\.8")
+        self.assertIn(f"Not ready: {len(places)} to fix.", said)
 
     def test_a_version_that_has_a_tag_or_is_none_is_refused(self):
         self.git("tag", f"v{VERSION}")
-        self.assertRefused(f"there is a tag v{VERSION}", "next version")
+        self.assertRefused(f"tag v{VERSION} already exists", "next version")
         for word in ("7.8", "v7.8.9", "7.8.9-rc1", "07.8.9"):
-            self.assertIn("is no version", self.release("--dry-run", word, code=1))
+            self.assertIn("is not a version", self.release("--dry-run", word, code=1))
         self.release(code=64)
         self.release("--dry-run", VERSION, "7.8.10", code=64)
 

@@ -36,8 +36,8 @@ void write_all(int fd, const char* data, ssize_t size) {
         const ssize_t n = ::write(fd, data, static_cast<size_t>(size));
         if (n < 0 && errno == EINTR) continue;
         if (n < 0 && errno == EAGAIN) {
-            pollfd room{fd, POLLOUT, 0};
-            ::poll(&room, 1, -1);
+            pollfd writable{fd, POLLOUT, 0};
+            ::poll(&writable, 1, -1);
             continue;
         }
         if (n < 0) return;  // the other one still gets it

@@ -39,12 +39,15 @@ class RsyncScenarios:
             "remote killed": Scenario(lambda: self.push(self.remote("kill -9 $$\n")), 255),
             **{name: Scenario(lambda text=text: self.push(self.remote(text)))
                for name, text in remotes.items()},
-            "control master": Scenario(self.master, held=True),
+            "control master": Scenario(self.master, ends=("writers-remain",)),
             "local command": Scenario(lambda: self.push(options=(
                 "-o", "PermitLocalCommand=yes", "-o", f"LocalCommand={self.holder()}")),
-                held=True),
+                ends=("writers-remain",)),
+            # The proxy ends because ssh has gone: a moment later, or on a busy machine after fd2
+            # has stopped lingering.
             "proxy command": Scenario(lambda: self.push(options=(
-                "-o", f"ProxyCommand={' '.join(self.ssh)} -W [%h]:%p {self.host}"))),
+                "-o", f"ProxyCommand={' '.join(self.ssh)} -W [%h]:%p {self.host}")),
+                ends=("eof", "writers-remain")),
             "rsync daemon": Scenario(self.daemon),
             "timeout": Scenario(lambda: self.push(["--timeout=1", *self.remote(
                 "echo stalling >&2; exec sleep 1000\n")]), 30),
@@ -88,15 +91,15 @@ class RsyncScenarios:
     def daemon(self):
         there = self.target("there")
         os.mkdir(there)
+        # Only root may choose its user; a group makes others fail in setgroups.
+        user = "uid = 0\ngid = 0\n" if os.getuid() == 0 else ""
         config = self.write("rsyncd.conf", f"""\
 [module]
 path = {there}
 read only = no
 munge symlinks = no
 use chroot = no
-uid = {os.getuid()}
-gid = {os.getgid()}
-""")
+{user}""")
         return self.rsync(["--rsync-path", f"rsync --config={config}", self.path("from") + "/",
                            f"{self.host}::module/"], tree=there)
 

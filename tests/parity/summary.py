@@ -11,7 +11,7 @@ import json
 import os
 import sys
 
-ROWS = 16
+ROWS = 2 * 2 * 5  # transports, states of the flag, backends
 MARKS = {"ok": "ok", "skipped": "-"}
 
 

@@ -1,4 +1,4 @@
-// From what was seen to what is said of it. Nothing here asks the machine.
+// Turns what was seen into findings. Nothing here looks at the machine.
 #pragma once
 
 #include <span>
@@ -14,8 +14,14 @@
 
 namespace fd2::cli::doctor {
 
-/// What to do about a failure of a backend or a system call. Never empty.
-std::string way_out(const failure& why);
+/// What to do about a failure of a backend or a system call: its own advice, or what its code and
+/// errno suggest. Never empty.
+std::string advice_for(const failure& why);
+
+/// "WHAT (ENOENT)".
+inline std::string with_errno(const std::string& what, int error) {
+    return what + " (" + errno_name(error) + ")";
+}
 
 // The machine (judge_machine.cpp).
 void judge_kernel(const machine& seen, report& out);
@@ -30,17 +36,20 @@ void judge_programs(const program& fd2, const program& ssh, const program& rsync
 
 // fd2 itself (judge_setup.cpp).
 void judge_configuration(const settings::loaded& loaded, report& out);
-/// `why`: what is wrong with the options of a backend.
-void judge_options(const failure& why, report& out);
+/// What is wrong with the options of a backend. A run fails because of it only if it tries that
+/// backend.
+void judge_options(std::span<const settings::diagnostic> wrong, report& out);
 /// `error`: why the configured file cannot be written; 0 if it can.
-void judge_log(const settings::log_settings& with, int error, report& out);
-void judge_directories(std::span<const loader::contents> found, report& out);
+void judge_log(const settings::log_settings& config, int error, report& out);
+/// The same of report.file.
+void judge_report(const settings::report_settings& config, int error, report& out);
+void judge_directories(std::span<const channel::contents> found, report& out);
 /// `listed`: a run would try it. `numbers` is of the same backend.
 void judge_backend(const plugin_row& row, const backend_numbers& numbers, bool listed, report& out);
 /// What the socket pair asked for and got.
-void judge_socket_buffer(const plugin_row& row, const settings::settings& with,
+void judge_socket_buffer(const plugin_row& row, const settings::settings& config,
                          const number& wmem_max, report& out);
-/// Sets `out.would_use`. What was said of a backend before is not said again.
+/// Sets `out.would_use`. What was reported about a backend before is not reported again.
 void judge_trial(const trial& seen, const std::vector<std::string>& list, report& out);
 void judge_by_name(const trial& seen, std::span<const backend_numbers> all, report& out);
 

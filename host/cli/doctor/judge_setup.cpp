@@ -1,8 +1,11 @@
 #include <algorithm>
 #include <cerrno>
+#include <set>
 
+#include "base/text_list.hpp"
 #include "cli/doctor/judge.hpp"
 #include "settings/quantity.hpp"
+#include "settings/remarks.hpp"
 
 namespace fd2::cli::doctor {
 
@@ -11,70 +14,53 @@ namespace {
 using settings::diagnostic;
 using settings::looked_for;
 
-std::string joined(const std::vector<std::string>& words, const char* between = ", ") {
-    std::string out;
-    for (const auto& word : words) out += (out.empty() ? "" : between) + word;
-    return out;
-}
-
-void add_diagnostic(const diagnostic& one, report& out) {
-    std::string seen = one.at.text() + ": ";
-    if (!one.key.empty()) seen += one.key + ": ";
-    const bool fatal = one.level == severity::error;
-    out.add(fatal ? level::problem : level::warning, "configuration", seen + one.message,
-            !one.way_out.empty() ? one.way_out
-            : fatal              ? "correct it; a run ends with status 125 until then"
-                                 : "correct it, or take it away");
+std::string seen_of(const diagnostic& mistake) {
+    return mistake.at.text() + ": " + (mistake.key.empty() ? "" : mistake.key + ": ") +
+           mistake.message;
 }
 
 std::string bytes(std::uint64_t count) {
     return std::to_string(count) + " bytes";
 }
 
-std::string plural(std::size_t count, const std::string& what) {
-    return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+/// Adds a mistake of the configuration; `advice` is for one that has none of its own.
+void add_mistake(level how, const diagnostic& mistake, const char* advice, report& out) {
+    out.add(how, "configuration", seen_of(mistake),
+            mistake.advice.empty() ? advice : mistake.advice);
 }
 
-/// The part of a message behind its last "; run: ", which a refusal of the loader ends with.
-bool split_command(const std::string& message, std::string& before, std::string& command) {
-    constexpr std::string_view mark = "; run: ";
-    const std::size_t at = message.rfind(mark);
-    if (at == message.npos) return false;
-    before = message.substr(0, at);
-    command = message.substr(at + 2);
-    return true;
-}
-
-/// Says a failure with its way out, as one finding.
+/// Says a failure and what to do about it, as one finding.
 void add_failure(level how, const std::string& subject, const std::string& prefix,
                  const failure& why, report& out) {
-    std::string before;
-    std::string command;
-    const bool split = split_command(why.message, before, command);
-    out.add(how, subject, prefix + (split ? before : why.message), split ? command : way_out(why));
+    out.add(how, subject, prefix + why.message, advice_for(why));
+    out.said.push_back(why.message);
+}
+
+/// "make one of these usable: pipe, tcpshim"; `more` is another way out.
+std::string make_usable(const std::vector<std::string>& list, const std::string& more = {}) {
+    if (list.size() == 1) return "make " + list.front() + " usable" + more;
+    return "make one of these usable" + more + ": " + join(list, ", ");
 }
 
 /// Whether a line about a backend or the configuration says this already.
 bool was_said(const failure& why, const report& out) {
-    std::string text;
-    std::string command;
-    if (!split_command(why.message, text, command)) text = why.message;
     return why.code == errc::config ||
-           std::any_of(out.findings.begin(), out.findings.end(),
-                       [&](const finding& one) { return one.seen.ends_with(text); });
+           std::find(out.said.begin(), out.said.end(), why.message) != out.said.end();
 }
 
 }  // namespace
 
-std::string way_out(const failure& why) {
+std::string advice_for(const failure& why) {
+    if (!why.advice.empty()) return why.advice;
     switch (why.sys_errno) {
         case EMFILE:
-            return "raise the limit of open files: ulimit -n";
+            return "raise the open file limit: ulimit -n";
         case ENFILE:
-            return "the system has no open files left, or this user too many pipes: close some, or "
+            return "the system is out of open files, or this user has too many pipes: close some, "
+                   "or "
                    "raise fs.file-max or fs.pipe-user-pages-hard";
         case EAGAIN:
-            return "no process or thread could be made: raise ulimit -u, TasksMax= or pids.max";
+            return "no process or thread could be created: raise ulimit -u, TasksMax= or pids.max";
         case ENOMEM:
             return "free memory, or raise the memory limit of the control group";
         case ENETUNREACH:
@@ -84,110 +70,130 @@ std::string way_out(const failure& why) {
         default:
             break;
     }
-    if (why.code == errc::denied && why.message.starts_with("plugin refused")) {
-        return "mend what is named, or name a directory of your own with --plugin-path";
-    }
     if (why.code == errc::denied || why.sys_errno == ENOSYS) {
-        return "allow the call (a seccomp filter of the container?), or choose another backend";
+        return "allow the call in the container's seccomp filter, or choose another backend";
     }
-    if (why.code == errc::config)
-        return "correct it: fd2 config show --origin says where it stands";
-    if (why.message.starts_with("no ")) {
-        return "install it, or name the directory that has it with --plugin-path";
-    }
-    if (why.message.starts_with("does not meet")) {
-        return "take it out of `require`, or list a backend that has it (fd2 plugins tells)";
-    }
-    if (why.operation_size != 0) return "see what is wrong with what is named: fd2 run needs it";
-    return "build or copy the plugin again; see docs/troubleshooting.md";
+    if (why.code == errc::config) return "fix it: fd2 config show --origin says where it is set";
+    if (why.operation_size != 0) return "find out why this call fails: fd2 run depends on it";
+    return "rebuild or reinstall the plugin; see docs/troubleshooting.md";
 }
 
 void judge_configuration(const settings::loaded& loaded, report& out) {
-    for (const auto& one : loaded.diagnostics) add_diagnostic(one, out);
+    for (const diagnostic& mistake : loaded.diagnostics) {
+        if (mistake.level == severity::error && loaded.steps_aside()) {
+            add_mistake(level::warning, mistake, "fix it before fd2 is enabled again", out);
+        } else if (mistake.level == severity::error) {
+            out.run_fails = true;
+            add_mistake(level::problem, mistake,
+                        "fix it; until then every run fails with status 125", out);
+        } else {
+            add_mistake(level::warning, mistake, "fix it or remove it", out);
+        }
+    }
+    if (const auto remark = settings::remark_on_switch(loaded)) {
+        add_mistake(level::warning, *remark, "", out);
+    }
+    // With transport async the run that is tried tells it.
+    const auto on_flag = settings::remark_on_flag(loaded);
+    if (on_flag && loaded.values.transport == settings::transport_kind::sync) {
+        add_mistake(level::note, *on_flag, "", out);
+    }
+    if (!loaded.rules.empty()) {
+        out.add(level::note, "configuration",
+                count_of(loaded.rules.size(), "rule") +
+                    ": these checks are for commands to which none of them applies",
+                "fd2 config explain -- COMMAND says which one applies to a command");
+    }
     std::vector<std::string> absent;
     for (const auto& [path, result] : loaded.searched) {
         if (result == looked_for::outcome::absent) absent.push_back(path);
         if (result != looked_for::outcome::read) continue;
-        const bool clean =
-            std::none_of(loaded.diagnostics.begin(), loaded.diagnostics.end(),
-                         [&file = path](const diagnostic& one) { return one.at.name == file; });
-        if (clean) out.add(level::ok, "configuration", path + ": read, and valid");
+        const bool clean = std::none_of(
+            loaded.diagnostics.begin(), loaded.diagnostics.end(),
+            [&file = path](const diagnostic& mistake) { return mistake.at.name == file; });
+        if (clean) out.add(level::ok, "configuration", path + ": valid");
     }
     if (loaded.files.empty() && loaded.ok()) {
         out.add(level::ok, "configuration",
-                absent.empty() ? "no file was looked for"
-                               : "no file (" + joined(absent) + "): the built-in values");
+                absent.empty() ? "no configuration file is used"
+                               : "no file (" + join(absent, ", ") + "); the built-in values apply");
     }
 }
 
-void judge_options(const failure& why, report& out) {
-    // "PLACE: error: KEY: ...": the level stands before it.
-    std::string text = why.message;
-    constexpr std::string_view word = ": error: ";
-    if (const std::size_t at = text.find(word); at != text.npos)
-        text.replace(at, word.size(), ": ");
-    out.add(level::problem, "configuration", text, way_out(why));
+void judge_options(std::span<const diagnostic> wrong, report& out) {
+    for (const diagnostic& mistake : wrong) add_mistake(level::problem, mistake, "fix it", out);
 }
 
-void judge_log(const settings::log_settings& with, int error, report& out) {
-    if (with.file.empty()) return;
+void judge_log(const settings::log_settings& config, int error, report& out) {
+    if (config.file.empty()) return;
     if (error == 0) {
-        out.add(level::ok, "log", with.file + ": can be written");
-    } else {
-        out.add(level::problem, "log",
-                with.file + ": cannot be written (" + errno_name(error) +
-                    "): a run ends with status 125",
-                "make it writable, or choose another one: log.file");
+        out.add(level::ok, "log", config.file + ": writable");
+        return;
     }
+    if (config.required) out.run_fails = true;
+    out.add(config.required ? level::problem : level::warning, "log",
+            with_errno(config.file + ": not writable", error) + ": " +
+                (config.required ? "runs fail with status 125" : "runs continue without a log"),
+            "make it writable, or set log.file to another file");
 }
 
-void judge_directories(std::span<const loader::contents> found, report& out) {
+void judge_report(const settings::report_settings& config, int error, report& out) {
+    if (config.file.empty()) return;
+    if (error == 0) {
+        out.add(level::ok, "report", config.file + ": writable");
+        return;
+    }
+    out.add(level::warning, "report",
+            with_errno(config.file + ": not writable", error) +
+                ": each run prints an error, and its report is lost",
+            "make it writable, or set report.file to another file");
+}
+
+void judge_directories(std::span<const channel::contents> found, report& out) {
     const bool any = std::any_of(found.begin(), found.end(),
-                                 [](const auto& one) { return !one.plugins.empty(); });
-    std::vector<std::string> seen;
-    for (const auto& one : found) {
-        const std::string& path = one.where.path;
-        if (std::find(seen.begin(), seen.end(), path) != seen.end()) continue;
-        seen.push_back(path);
-        const bool callers = one.where.word == loader::trust::callers;
-        const std::string subject = "plugins in " + path;
-        if (one.error != 0 && one.error != ENOENT) {
-            out.add(level::warning, subject, "cannot be read (" + errno_name(one.error) + ")",
+                                 [](const auto& directory) { return !directory.plugins.empty(); });
+    std::set<std::string> seen;
+    for (const auto& directory : found) {
+        if (!seen.insert(directory.where.path).second) continue;
+        const bool callers = directory.where.source == channel::trust_source::caller;
+        const std::string subject = "plugins in " + directory.where.path;
+        if (directory.error != 0 && directory.error != ENOENT) {
+            out.add(level::warning, subject, with_errno("cannot be read", directory.error),
                     "make the directory readable for this user");
-        } else if (one.error == ENOENT) {
-            // The one beside the executable and the installed one: one of them is enough.
+        } else if (directory.error == ENOENT) {
+            // A file may name a directory that only other machines have.
             out.add(callers ? level::warning
                     : any   ? level::ok
                             : level::note,
-                    subject, "the directory is not there",
-                    callers ? "correct FD2_PLUGIN_PATH or --plugin-path"
+                    subject, "the directory is missing",
+                    callers ? "fix FD2_PLUGIN_PATH or --plugin-path"
                     : any   ? ""
                             : "install fd2 with its plugins");
-        } else if (one.refused) {
-            add_failure(level::problem, subject, "", *one.refused, out);
-        } else if (one.plugins.empty() && one.hidden.empty()) {
-            out.add(callers ? level::warning : level::note, subject, "there is none",
-                    "correct FD2_PLUGIN_PATH or --plugin-path, or put the plugins there");
+        } else if (directory.refused) {
+            add_failure(level::problem, subject, "", *directory.refused, out);
+        } else if (directory.plugins.empty() && directory.hidden.empty()) {
+            out.add(callers ? level::warning : level::note, subject, "no plugins",
+                    "fix FD2_PLUGIN_PATH or --plugin-path, or put the plugins there");
         } else {
-            out.add(
-                level::ok, subject,
-                plural(one.plugins.size(), "backend") + (callers ? ", by the caller's word" : ""));
+            out.add(level::ok, subject,
+                    count_of(directory.plugins.size(), "backend") +
+                        (callers ? ", trusted because the caller named the directory" : ""));
         }
-        for (const auto& file : one.foreign) {
-            out.add(level::note, "plugins in " + path,
-                    file + " is no backend by its name, and not looked at",
-                    "a backend is called NAME.so, NAME of lower case, digits and '-'; take away "
-                    "what is none");
+        for (const auto& file : directory.foreign) {
+            out.add(level::note, subject, file + " is not named like a backend and is ignored",
+                    "a backend is called NAME.so, with NAME in lower-case letters, digits and '-'; "
+                    "remove other files");
         }
-        for (const auto& file : one.hidden) {
-            out.add(level::note, "plugins in " + path,
-                    file + " is not used: an earlier directory has one of this name",
-                    "take away one of the two, or turn the directories round");
+        for (const auto& file : directory.hidden) {
+            out.add(level::note, subject,
+                    file + " is not used: an earlier directory has a backend of the same name",
+                    "remove one of the two, or swap the order of the directories");
         }
     }
     if (!any) {
-        out.add(level::problem, "plugins", "no backend was found",
-                "install them, or name their directory with --plugin-path or FD2_PLUGIN_PATH");
+        out.add(
+            level::problem, "plugins", "no backend was found",
+            "install the plugins, or name their directory with --plugin-path or FD2_PLUGIN_PATH");
     }
 }
 
@@ -195,48 +201,48 @@ void judge_backend(const plugin_row& row, const backend_numbers& numbers, bool l
                    report& out) {
     const std::string subject = "backend " + row.backend;
     if (row.why_not && row.why_not->code == errc::config) {
-        out.add(level::warning, subject, "not tried: its options are wrong",
-                "correct them; what is wrong stands above");
+        out.add(level::warning, subject, "not tried: its options are invalid",
+                "fix them; the errors are listed above");
         return;
     }
     if (row.why_not) {
         add_failure(listed || !row.loaded ? level::warning : level::note, subject,
-                    listed ? "" : "not usable, and not in the list: ", *row.why_not, out);
+                    listed ? "" : "unusable, but not in the list: ", *row.why_not, out);
         return;
     }
     std::string seen = row.version + ", over " + row.medium;
     if (numbers.of_lines && numbers.of_blocks) {
-        seen += ", holds " + std::to_string(*numbers.of_lines) + " bytes of lines, " +
+        seen += ", holds " + std::to_string(*numbers.of_lines) + " bytes in lines, " +
                 std::to_string(*numbers.of_blocks) + " in blocks";
     } else if (row.capacity != 0) {
-        seen += ", says it holds " + bytes(row.capacity);
+        seen += ", reports a capacity of " + bytes(row.capacity);
     }
     const bool claims = std::find(row.capabilities.begin(), row.capabilities.end(), "reopenable") !=
                         row.capabilities.end();
-    if (numbers.by_name && claims && !*numbers.by_name) {
-        out.add(level::warning, subject, seen + "; its /dev/stderr cannot be opened by name",
-                "mount /proc; programs that open /dev/stderr fail until then");
+    if (claims && !numbers.by_name.value_or(true)) {
+        out.add(level::warning, subject, seen + "; /dev/stderr cannot be opened by name",
+                "mount /proc; until then, programs that open /dev/stderr fail");
         return;
     }
-    if (numbers.by_name && *numbers.by_name) seen += "; /dev/stderr can be opened";
+    if (numbers.by_name.value_or(false)) seen += "; /dev/stderr can be opened";
     out.add(level::ok, subject, seen);
     if (row.medium == "tcp" && row.settles) {
         out.add(listed ? level::warning : level::note, subject,
-                "the kernel does not tell what is under way (NETLINK_SOCK_DIAG): where a helper "
-                "stays behind, its end is found by silence",
-                "allow AF_NETLINK sockets, load the module tcp_diag; or raise options." +
+                "the kernel does not report data in transit (NETLINK_SOCK_DIAG): if a helper still "
+                "holds stderr, reading ends after a silence",
+                "allow AF_NETLINK sockets and load the module tcp_diag, or raise options." +
                     row.backend + ".settle");
     }
 }
 
-void judge_socket_buffer(const plugin_row& row, const settings::settings& with,
+void judge_socket_buffer(const plugin_row& row, const settings::settings& config,
                          const number& wmem_max, report& out) {
     if (row.medium != "socketpair" || row.capacity == 0) return;
     std::string asked;
     for (const auto& option : row.options) {
         if (option.name == "sndbuf") asked = option.initial;
     }
-    if (const auto own = with.options.find(row.backend); own != with.options.end()) {
+    if (const auto own = config.options.find(row.backend); own != config.options.end()) {
         if (const auto it = own->second.find("sndbuf"); it != own->second.end()) {
             asked = it->second.text;
         }
@@ -251,72 +257,91 @@ void judge_socket_buffer(const plugin_row& row, const settings::settings& with,
     if (row.capacity >= 2 * size) {
         const bool said = std::any_of(out.findings.begin(), out.findings.end(),
                                       [&](const finding& one) { return one.subject == subject; });
-        if (!said) out.add(level::ok, subject, limit + ": socket pairs get what they ask for");
+        if (said) return;
+        out.add(level::ok, subject, limit + ": socket pairs get the buffer they ask for");
         return;
     }
     out.add(
         level::note, subject,
         limit + ": " + row.backend + " asks for " + asked + " and gets " + bytes(row.capacity / 2),
         "run as root: sysctl -w net.core.wmem_max=" + std::to_string(size) +
-            "; until then commands wait earlier in a burst, or take pipe");
+            "; until then commands block earlier in a burst; or use pipe");
 }
 
 void judge_trial(const trial& seen, const std::vector<std::string>& list, report& out) {
     const std::string subject = "a run";
+    const std::string tried = join(list, ", ");
     out.would_use = seen.backend;
-    for (const auto& [backend, why] : seen.trail) {
-        if (!was_said(why, out)) {
-            add_failure(level::warning, subject, "passes over " + backend + ": ", why, out);
+    if (seen.died) {
+        failure why = *seen.died;
+        if (why.operation_size == 0) {
+            why.advice =
+                list.size() == 1
+                    ? "reinstall " + tried + ", or list another backend"
+                    : "remove the backend that does this from the list, or reinstall it: " + tried;
         }
+        add_failure(level::problem, subject, "", why, out);
+        return;
     }
-    const bool misconfigured = !seen.trail.empty() && seen.trail.back().why.code == errc::config;
+    for (const auto& [backend, why] : seen.attempts) {
+        if (was_said(why, out)) continue;
+        failure told = why;
+        if (backend.starts_with('/') && why.sys_errno == ENOENT) {
+            told.advice = "correct the path in the list, or install the plugin";
+        }
+        add_failure(level::warning, subject, "skips " + backend + ": ", told, out);
+    }
+    const bool misconfigured =
+        !seen.attempts.empty() && seen.attempts.back().why.code == errc::config;
     if (seen.backend.empty() && misconfigured) {
-        out.add(level::problem, subject,
-                "fails with status 125: an option of " + seen.trail.back().backend + " is wrong",
-                "correct it; what is wrong stands above");
+        out.add(
+            level::problem, subject,
+            "fails with status 125: an option of " + seen.attempts.back().backend + " is invalid",
+            "fix it; the error is listed above");
     } else if (seen.backend.empty()) {
         out.add(level::problem, subject, "fails with status 125: " + seen.why,
-                "make one of the list usable, or allow fallback.inherit: " + joined(list));
+                make_usable(list, ", or turn on fallback.inherit"));
     } else if (seen.backend == "inherit") {
-        const bool chosen = seen.trail.empty();
+        const bool chosen = seen.attempts.empty();
         out.add(chosen ? level::warning : level::problem, subject,
-                "captures nothing, the command inherits our stderr: " + seen.why,
+                "captures nothing, the command inherits fd2's stderr: " + seen.why,
                 chosen ? "set features.ssh-socketpair-stderr: true, or transport: sync"
-                       : "make one of the list usable: " + joined(list));
+                       : make_usable(list));
     } else if (seen.no_shell) {
         out.add(level::note, subject,
-                "takes " + seen.backend + "; no command was run: " + seen.command->message,
-                "mend /bin/sh, if commands are to use it");
+                "uses " + seen.backend + "; no command was run: " + seen.command->message,
+                "repair /bin/sh if your commands need it");
     } else if (seen.command) {
+        out.run_fails = true;
         add_failure(level::problem, subject,
                     "with " + seen.backend + " a command could not be run: ", *seen.command, out);
     } else if (!seen.ended.empty()) {
         out.add(level::problem, subject,
-                "over " + seen.backend + " the shell that was tried ended with " + seen.ended,
-                "see whether /bin/sh works, and whether the limits below leave it room");
+                "with " + seen.backend + " the test shell ended with " + seen.ended,
+                "check that /bin/sh works and that the limits below are high enough");
     } else if (!seen.whole) {
         out.add(level::problem, subject,
-                "over " + seen.backend + " the capture does not have what the command wrote",
-                "try another one: --backend; and report it");
+                "with " + seen.backend + " the capture misses what the command wrote",
+                "try another backend (--backend), and report a bug");
     } else {
         out.add(level::ok, subject,
-                "tries " + joined(list) + ", and takes " + seen.backend +
-                    "; a command was run and captured");
+                "tries " + tried + "; uses " + seen.backend +
+                    "; a test command was run and its stderr captured");
     }
     if (seen.started && seen.pidfd != 0) {
-        out.add(level::warning, subject,
-                "its command has no pidfd (" + errno_name(seen.pidfd) + ")",
-                way_out(system_failure("pidfd_open", "", seen.pidfd)));
+        out.add(level::warning, subject, with_errno("the command has no pidfd", seen.pidfd),
+                advice_for(system_failure("pidfd_open", "", seen.pidfd)));
     }
 }
 
 void judge_by_name(const trial& seen, std::span<const backend_numbers> all, report& out) {
-    for (const auto& one : all) {
-        if (one.backend != seen.backend || !one.by_name || *one.by_name) continue;
-        out.add(level::note, "/dev/stderr of a command",
-                "cannot be opened by name over " + one.backend +
-                    " (echo x > /dev/stderr, tee /dev/stderr)",
-                "for commands that do so: --backend pipe, or require: [reopenable]");
+    for (const auto& numbers : all) {
+        if (numbers.backend != seen.backend || numbers.by_name.value_or(true)) continue;
+        out.add(level::warning, "/dev/stderr of ssh",
+                "cannot be opened by name over " + numbers.backend +
+                    " (echo x > /dev/stderr in a ProxyCommand or a LocalCommand)",
+                "if your ssh starts such a command: --backend pipe, or require: [reopenable]; "
+                "commands other than ssh follow require-unless-ssh");
     }
 }
 

@@ -1,5 +1,5 @@
-// What the machine says of itself, as far as fd2 depends on it. Plain data: whoever judges it needs
-// no machine, and a test makes its own.
+// The state of the machine as far as fd2 depends on it. Plain data, so that tests can make up a
+// machine.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ struct own_stderr {
     bool non_blocking = false;
     bool full = false;
     bool reader_gone = false;
-    std::string way;  ///< how fd2 run writes to it (forward::forwarder::way)
+    std::string writer;  ///< how fd2 run writes to it (forward::forwarder::writer_name)
 };
 
 /// The name by which programs open their stderr.
@@ -62,19 +62,13 @@ struct machine {
     bool filtered = false;  ///< a seccomp filter is in force
 };
 
-/// Looks. Whatever is refused is an errno in its place; nothing is changed, and no flag of a
-/// descriptor that others share is touched. `closed`: descriptor 2 was closed at the start.
+/// Looks at all of it. What cannot be read becomes an errno in its place; nothing is changed, and
+/// no flag of a descriptor that others share is touched. `closed`: descriptor 2 was closed at the
+/// start.
 machine look_at_machine(bool closed);
 
 /// Why `file`, a log's, could not be written; 0 if it could. Nothing is created.
 int cannot_append(const std::string& file);
-
-/// How many bytes `fd`, the writing end of a channel that nobody reads, takes in writes of `size`
-/// bytes; stops soon after `enough`. `fd` is ours alone: it is made non-blocking.
-number holds(int fd, std::size_t size, std::uint64_t enough);
-
-/// What opening `fd` by its name for writing says: 0, or an errno. What /dev/stderr is to a child.
-int opened_by_name(int fd);
 
 /// How many descriptors this process has open.
 std::uint64_t open_descriptors();

@@ -1,4 +1,4 @@
-// Programs around fd2: where they are, and what they say of their version.
+// The programs that fd2 works with: where they are, and their versions.
 #pragma once
 
 #include <string>

@@ -14,7 +14,7 @@ namespace fd2::cli::doctor {
 struct trial {
     std::string backend;  ///< as report::would_use
     std::string why;      ///< where that is no backend
-    channel::fallback_trail trail;
+    std::vector<channel::attempt> attempts;
     std::optional<failure> command;  ///< why the command could not be started or waited for
     bool no_shell = false;           ///< `command` is that /bin/sh cannot be executed
     bool started = false;
@@ -22,13 +22,14 @@ struct trial {
     bool whole = false;             ///< the capture has what it wrote
     int pidfd = 0;                  ///< why the command had none
     std::uint64_t descriptors = 0;  ///< that a channel costs this process; 0: not known
+    std::optional<failure> died;    ///< it crashed or hung, and nothing else is known
 };
 
 /// Selects as `fd2 run` does with these settings, and runs the command. [SIGCHLD is at its default]
-trial try_a_run(const settings::settings& with, channel::backend_pool& pool);
+trial try_a_run(const settings::settings& config, channel::backend_pool& pool);
 
 /// Fills channels of the backend without reading them. Nothing where it cannot be opened.
-backend_numbers measure(const std::string& backend, const settings::settings& with,
+backend_numbers measure(const std::string& backend, const settings::settings& config,
                         channel::backend_pool& pool);
 
 }  // namespace fd2::cli::doctor

@@ -1,7 +1,7 @@
-// What libfd2 shows of itself.
+// Marks what libfd2 exports.
 //
-// The library is built with hidden symbols; this marks what is part of its interface. Its C++
-// interface is that of one soname: minor releases before 1.0 may change it, and change the soname.
+// The library is built with hidden symbols; this marks what is part of its interface. Before 1.0
+// each minor release may change the C++ interface, and with it the soname.
 #pragma once
 
 #if defined(_WIN32)

@@ -1,8 +1,9 @@
-// The sync transport: a child, its wire, and its stderr beside it.
+// The sync transport: a child, its wire and its stderr.
 #pragma once
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,13 +21,29 @@
 
 namespace fd2 {
 
-/// A running child without its wire. Movable. What was moved from, or waited for, answers every
-/// further wait with `state`.
+namespace detail {
+
+/// `limit` from now on; `max` if the clock cannot represent that.
+template <class Rep, class Period>
+std::chrono::steady_clock::time_point deadline_after(std::chrono::duration<Rep, Period> limit) {
+    using clock = std::chrono::steady_clock;
+    const auto now = clock::now();
+    const std::chrono::duration<double> left = clock::time_point::max() - now;
+    if (limit >= left) return clock::time_point::max();
+    return now + std::chrono::ceil<clock::duration>(limit);
+}
+
+}  // namespace detail
+
+/// A running child without its wire. Movable; calls on a moved-from object fail with `state`.
 ///
-/// The destructor never throws. Of a child that was not waited for it gives 100 ms to end by
-/// itself, then kills it with SIGKILL, and collects it; what it wrote to stderr by then is in the
-/// record, and is surfaced (`surface`) if it failed by itself.
-/// [one thread at a time; `snapshot`, `stderr_output` and `kill` any thread beside it]
+/// The destructor never throws. A child that was not waited for is ended by the command's stop
+/// actions: by default it gets 100 ms to end by itself, then SIGKILL. It is collected; what it
+/// wrote to stderr by then is in the record, and is surfaced (`surface`) if it failed by itself.
+/// A child that cannot be killed (one that became another user), or that does not end within 10 s
+/// of SIGKILL, is abandoned, and the host's observer is told. In a fork of the program the
+/// destructor does nothing.
+/// [one thread at a time; `snapshot`, `stderr_output` and `kill` also from other threads]
 class FD2_API SshChild {
   public:
     SshChild(SshChild&&) noexcept;
@@ -35,27 +52,48 @@ class FD2_API SshChild {
 
     pid_t pid() const noexcept;
 
-    /// The newest `capture.tail` bytes of its stderr; empty where it inherited ours. In every
-    /// state, also after the end.
+    /// The newest `capture.tail` bytes of its stderr; empty if it inherited ours. In every state,
+    /// also after the end.
     std::string stderr_output() const;
     fd2::snapshot snapshot() const;
     /// The record behind both; it outlives the child.
     stderr_record record() const;
 
-    /// Lines from the next whole one on; `first()` of the result is its number. One that comes
-    /// after the end is finished.
+    /// Lines from the next whole one on; `first()` of the result is its number. A subscription
+    /// made after the end is already finished.
     stderr_lines subscribe(line_filter filter = {},
                            std::size_t capacity = stderr_lines::default_capacity);
 
-    /// How the child ended, if it has. Does not wait; `wait` is to be called all the same.
+    /// How the child ended, if it has. Does not wait; call `wait` nevertheless.
     std::optional<exit_status> try_wait();
     std::optional<exit_status> try_wait(std::error_code& failed);
 
-    /// Waits for the child's end and for the end of its stderr: for EOF, or, where somebody else
-    /// holds it, for `finish.linger`. Every byte that the child itself wrote is in the record then.
-    /// Once: a second wait is `state`.
+    /// Waits for the child's end and for the end of its stderr: for EOF, or, if another process
+    /// holds it, for `finish.linger`. Every byte that the child itself wrote is then in the record.
+    /// A second wait returns the same report.
     exit_report wait();
     exit_report wait(std::error_code& failed);
+    /// The same with a limit. Empty: the child had not ended by then; it is untouched, and may be
+    /// waited for again. The limit is for the child's exit; what follows has limits of its own
+    /// (`finish.linger-max`, `forward.stall`).
+    template <class Rep, class Period>
+    std::optional<exit_report> wait_for(std::chrono::duration<Rep, Period> limit) {
+        return wait_until(detail::deadline_after(limit));
+    }
+    template <class Rep, class Period>
+    std::optional<exit_report> wait_for(std::chrono::duration<Rep, Period> limit,
+                                        std::error_code& failed) {
+        return wait_until(detail::deadline_after(limit), failed);
+    }
+    std::optional<exit_report> wait_until(std::chrono::steady_clock::time_point deadline);
+    std::optional<exit_report> wait_until(std::chrono::steady_clock::time_point deadline,
+                                          std::error_code& failed);
+
+    /// Ends the child by `actions`, and waits as `wait` does. The zero value stands for the
+    /// command's stop actions, or their default. Empty: it has not ended after the last of them.
+    std::optional<exit_report> stop(const stop_actions& actions = {});
+    std::optional<exit_report> stop(const stop_actions& actions, std::error_code& failed);
+
     std::pair<exit_report, fd2::snapshot> wait_with_stderr();
     std::pair<exit_report, fd2::snapshot> wait_with_stderr(std::error_code& failed);
 
@@ -70,8 +108,8 @@ class FD2_API SshChild {
     std::unique_ptr<class sync_child> state_;
 };
 
-/// What `SshConnection::split` returns. In this order, because the wire is to be closed before a
-/// child is let go of that may wait for its end.
+/// What `SshConnection::split` returns. In this order, so that the wire is closed before the child
+/// is destroyed, which may wait for EOF on its stdin.
 struct split_connection {
     SshChild child;
     wire_writer in;
@@ -111,9 +149,24 @@ class FD2_API SshConnection {
     exit_report wait(std::error_code& failed);
     std::pair<exit_report, fd2::snapshot> wait_with_stderr();
     std::pair<exit_report, fd2::snapshot> wait_with_stderr(std::error_code& failed);
+    /// As those of SshChild, likewise after closing `in()`.
+    template <class Rep, class Period>
+    std::optional<exit_report> wait_for(std::chrono::duration<Rep, Period> limit) {
+        return wait_until(detail::deadline_after(limit));
+    }
+    template <class Rep, class Period>
+    std::optional<exit_report> wait_for(std::chrono::duration<Rep, Period> limit,
+                                        std::error_code& failed) {
+        return wait_until(detail::deadline_after(limit), failed);
+    }
+    std::optional<exit_report> wait_until(std::chrono::steady_clock::time_point deadline);
+    std::optional<exit_report> wait_until(std::chrono::steady_clock::time_point deadline,
+                                          std::error_code& failed);
+    std::optional<exit_report> stop(const stop_actions& actions = {});
+    std::optional<exit_report> stop(const stop_actions& actions, std::error_code& failed);
 
-    /// The wire's halves and the child, for one owner (a thread) each. The connection is empty
-    /// then.
+    /// The wire's halves and the child, each for an owner (a thread) of its own. The connection is
+    /// then empty.
     split_connection split() && noexcept { return std::move(parts_); }
 
   private:
@@ -122,13 +175,13 @@ class FD2_API SshConnection {
     split_connection parts_;
 };
 
-/// Starts `command` with a channel for its stderr, by the settings of `on` for the sync transport.
-/// Returns once the program runs. Errors: what the configuration, the backends (only where
-/// inheriting is not allowed) and the spawn say; then no child is left. Takes the subscribers that
-/// the command holds.
-FD2_API SshConnection spawn(const host& on, ssh_command& command);
+/// Starts `command` with a channel for its stderr, by the settings of `context` for the sync
+/// transport. Returns once the program runs. Errors come from the configuration, the backends (only
+/// if inheriting is not allowed) and the spawn; no child is left then. Takes over the command's
+/// subscriptions.
+FD2_API SshConnection spawn(const host& context, ssh_command& command);
 /// `*why`, if given, is what `error::what` would say.
-FD2_API std::optional<SshConnection> spawn(const host& on, ssh_command& command,
+FD2_API std::optional<SshConnection> spawn(const host& context, ssh_command& command,
                                            std::error_code& failed, std::string* why = nullptr);
 
 }  // namespace fd2

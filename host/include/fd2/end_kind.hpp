@@ -11,7 +11,7 @@ namespace fd2 {
 enum class end_kind : std::uint8_t {
     none,            ///< it has not, or there was no channel
     eof,             ///< every writer is gone, everything was read
-    writers_remain,  ///< the child has exited, somebody else still holds its stderr
+    writers_remain,  ///< the child has exited, another process still holds its stderr
     stopped,         ///< told to stop
     error,           ///< a system call failed
 };

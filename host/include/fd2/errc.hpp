@@ -1,4 +1,4 @@
-// What kind of failure it was: the code decides what happens next.
+// Kinds of failure: the code decides what happens next.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@
 
 namespace fd2 {
 
-/// The codes of the backend contract (same numbers as FD2_E_* in <fd2/abi.h>); the host uses them
-/// for its own failures too, so that one table decides the fallback.
+/// The codes of the backend contract (same numbers as FD2_E_* in <fd2/abi.h>), also used for the
+/// host's own failures, so that one table decides when to fall back.
 enum class errc : std::int32_t {
     ok = 0,
     unsupported = 1,     ///< kernel, platform or medium cannot do it
@@ -18,12 +18,12 @@ enum class errc : std::int32_t {
     timedout = 4,        ///< a deadline passed
     config = 5,          ///< the operator's configuration is wrong; the message names the key
     invalid = 6,         ///< a wrong argument: a bug in the caller
-    state = 7,           ///< a call that the state forbids: a bug in the caller
-    would_deadlock = 8,  ///< a call that the calling thread must not make
-    internal = 9,        ///< a broken promise, or an errno that is none of these (ENOENT, ESRCH)
+    state = 7,           ///< not allowed in this state: a bug in the caller
+    would_deadlock = 8,  ///< not allowed on this thread
+    internal = 9,        ///< a bug, or an errno that is none of these (ENOENT, ESRCH)
 };
 
-/// "unsupported", "resource", ...: the spelling used in trails, JSON and logs.
+/// "unsupported", "resource", ...: the spelling used in messages, JSON and logs.
 FD2_API std::string_view name_of(errc code) noexcept;
 
 }  // namespace fd2

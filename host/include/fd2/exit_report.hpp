@@ -13,10 +13,10 @@ namespace fd2 {
 /// How a child ended, and what became of its stderr. Plain data; `record` is shared.
 struct exit_report {
     exit_status status = exit_status::lost(0);
-    end_kind end = end_kind::none;  ///< of its stderr; `none` where it inherited ours
+    end_kind end = end_kind::none;  ///< of its stderr; `none` if it inherited ours
     int end_errno = 0;
-    /// False where others hold the stderr and are followed (finish.writers-remain: follow): then
-    /// `record` still grows, and is final once its `end` is.
+    /// False if other processes hold the stderr and are followed (finish.writers-remain: follow):
+    /// `record` then still grows, and is final once its snapshot is.
     bool final = true;
     std::uint64_t forwarded_bytes = 0;
     std::uint64_t forward_dropped = 0;

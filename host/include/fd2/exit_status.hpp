@@ -8,8 +8,8 @@
 
 namespace fd2 {
 
-/// exited(code) | signalled(signal, core) | lost(errno). `lost`: the child has ended, and nobody
-/// can say how (ECHILD: somebody else reaped it, or SIGCHLD was ignored).
+/// exited(code) | signalled(signal, core) | lost(errno). `lost`: the child has ended, but how is
+/// unknown (ECHILD: something else reaped it, or SIGCHLD was ignored).
 class exit_status {
   public:
     enum class kind : std::uint8_t { exited, signalled, lost };

@@ -1,4 +1,4 @@
-// How the library tells somebody what happens, without knowing who listens.
+// How the library reports what happens.
 #pragma once
 
 #include <sys/types.h>
@@ -10,7 +10,7 @@ namespace fd2 {
 
 enum class severity : std::uint8_t { trace, debug, info, warning, error };
 
-/// One thing that happened. The views live for the call only.
+/// One thing that happened. The views are valid during the call only.
 struct event {
     severity level = severity::info;
     std::string_view message;       ///< one line, no newline
@@ -19,9 +19,8 @@ struct event {
     pid_t pid = 0;                  ///< the child, 0 for none
 };
 
-/// Receives events. `on_event` may be called from any thread, a drain's included: it must neither
-/// block nor throw. The library works the same without one. The observer outlives what it is
-/// given to.
+/// Receives events. `on_event` may be called from any thread, also from one that reads a child's
+/// stderr: it must neither block nor throw. The observer must outlive what it is given to.
 class observer {
   public:
     virtual ~observer() = default;

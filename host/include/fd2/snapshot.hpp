@@ -1,4 +1,4 @@
-// What is known of one child's stderr at one instant.
+// A child's stderr at one instant.
 #pragma once
 
 #include <chrono>
@@ -13,7 +13,7 @@
 
 namespace fd2 {
 
-/// A backend that was tried before the one in use, and why it was not taken.
+/// A backend that was tried before the one in use, and why it was not used.
 struct fallback_step {
     std::string backend;
     errc code = errc::ok;
@@ -24,18 +24,18 @@ struct fallback_step {
 /// A consistent copy. Plain data.
 struct snapshot {
     std::string bytes;         ///< the newest `capture.tail` bytes, as the child wrote them
-    std::uint64_t offset = 0;  ///< position of the first of them in the stream: what fell out
+    std::uint64_t offset = 0;  ///< how many bytes came before the first of them
     std::uint64_t total_bytes = 0;
     std::uint64_t total_lines = 0;    ///< a last line without '\n' counts once the stream has ended
     std::uint64_t lines_dropped = 0;  ///< by full queues of subscribers, all together
     std::uint64_t forwarded_bytes = 0;
-    std::uint64_t forward_dropped = 0;  ///< bytes that our own stderr did not take
+    std::uint64_t forward_dropped = 0;  ///< bytes not delivered to our own stderr
     end_kind end = end_kind::none;
-    int end_errno = 0;     ///< where `end` is `error`
+    int end_errno = 0;     ///< if `end` is `error`
     bool final = false;    ///< nothing will be added
-    std::string backend;   ///< "inherit" where the child writes to our own stderr
+    std::string backend;   ///< "inherit" if the child writes to our own stderr
     std::string medium;    ///< "pipe", "socketpair", "tcp", ...; empty with "inherit"
-    bool settles = false;  ///< the end was told by silence: see docs/choosing-a-backend.md
+    bool settles = false;  ///< the kernel cannot report data in transit: docs/choosing-a-backend.md
     std::vector<fallback_step> fallback;
 };
 
@@ -52,8 +52,8 @@ class FD2_API stderr_record {
     stderr_record& operator=(stderr_record&&) noexcept;
     ~stderr_record();
 
-    /// A default record has an empty one; that of a child which inherited our stderr holds no
-    /// bytes, and says so (`backend` is "inherit").
+    /// Empty for a default-constructed record. If the child inherited our stderr, it has no bytes
+    /// and `backend` is "inherit".
     fd2::snapshot snapshot() const;
     /// Its bytes alone.
     std::string output() const;

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "fd2/api.hpp"
+#include "fd2/line_piece.hpp"
 
 namespace fd2 {
 
@@ -18,24 +19,31 @@ namespace fd2 {
 struct stderr_line {
     std::string text;          ///< without its '\n'
     std::uint64_t number = 0;  ///< within the stream, from 1; pieces of a line share it
-    std::chrono::system_clock::time_point time{};  ///< when its last byte came
-    bool continued = false;     ///< an earlier piece of the same line came before
-    bool continues = false;     ///< a further piece follows
+    std::chrono::system_clock::time_point time{};  ///< when its last byte arrived
+    line_piece piece = line_piece::whole;
     bool unterminated = false;  ///< the stream ended without a '\n' after it
 };
 
-/// Which lines are wanted; empty: all. Called on the thread that reads the child's stderr: it must
-/// be quick. A line for which it throws counts as dropped.
+/// Which lines are wanted; empty: all. Called on the thread that reads the child's stderr, so it
+/// must be quick. A line for which it throws counts as dropped. The library holds no lock during
+/// the call: see stderr_lines for what it may do.
 using line_filter = std::function<bool(std::string_view text)>;
 
-/// The queue. Delivery is try-send: a line that does not fit is dropped and counted, and the child
-/// goes on. sent() were put into the queue, taken since or not; sent() + dropped() + filtered() is
-/// all that was produced since the subscription began, so that who only counts need take none.
-/// Movable; what was moved from is as if finished. The destructor ends the subscription. [one
-/// thread at a time; the counters any thread]
+/// The queue. A line that does not fit is dropped and counted, and the child is not delayed. sent()
+/// counts lines put into the queue, taken since or not; sent() + dropped() + filtered() is the
+/// number produced since the subscription began, so a program that only counts need not take any.
+/// Movable; a moved-from object is finished. The destructor ends the subscription: after it neither
+/// the filter nor `ready` is called, and what they own is destroyed, at the latest when the call in
+/// progress returns. [one thread at a time; the counters any thread]
+///
+/// A filter and `ready` may end this subscription or another one, subscribe (from the line after
+/// the one being delivered), take lines, take a snapshot, and kill the child. They must not wait
+/// for a line or for the child, nor destroy its connection: that would wait for them. On other
+/// threads the destructor waits for a call in progress, as that of std::stop_callback does; so do
+/// not hold a lock there that the filter needs.
 class FD2_API stderr_lines {
   public:
-    /// Bytes of text and bookkeeping: some thousands of ordinary lines. At least 4 KiB are taken.
+    /// Bytes of text and bookkeeping: some thousands of ordinary lines. The minimum is 4 KiB.
     static constexpr std::size_t default_capacity = 256 * 1024;
 
     stderr_lines() noexcept;
@@ -45,7 +53,7 @@ class FD2_API stderr_lines {
 
     /// The oldest line, or nothing.
     std::optional<stderr_line> poll();
-    /// The same into `out`, whose memory is used again. False: none is there.
+    /// The same into `out`, whose memory is reused. False: there is none.
     bool poll(stderr_line& out);
 
     /// As `poll`, but waits for a line, the end, or `deadline`.
@@ -55,16 +63,17 @@ class FD2_API stderr_lines {
     /// No line is left and none will come.
     bool finished() const noexcept;
 
-    /// `ready` is called once: when a line or the end comes, on the thread that brings it, which it
-    /// must not block; an exception ends the program. False: one is there already, `ready` is not
-    /// called. Replaces an earlier one that was not called yet; an empty one takes that back.
+    /// Calls `ready` once, when a line or the end arrives, on the thread that delivers it, which it
+    /// must not block; an exception ends the program. False: there is a line or the end already,
+    /// and `ready` is not called. Replaces an earlier `ready` that was not called yet; an empty one
+    /// cancels it.
     bool notify(std::function<void()> ready);
 
     std::uint64_t sent() const noexcept;
     std::uint64_t dropped() const noexcept;
-    std::uint64_t filtered() const noexcept;  ///< refused by the filter
+    std::uint64_t filtered() const noexcept;  ///< rejected by the filter
 
-    /// The number of the first line that may come; 0 before the spawn.
+    /// The number of the first line that may be delivered; 0 before the spawn.
     std::uint64_t first() const noexcept;
 
   private:

@@ -10,8 +10,8 @@
 
 namespace fd2 {
 
-/// Our end of the pipe to the child's stdin. Writing never raises SIGPIPE; a child that reads no
-/// more is EPIPE. Movable; the destructor closes. [one thread at a time]
+/// Our end of the pipe to the child's stdin. Writing never raises SIGPIPE; if the child no longer
+/// reads, it fails with EPIPE. Movable; the destructor closes. [one thread at a time]
 class FD2_API wire_writer {
   public:
     wire_writer() noexcept = default;
@@ -20,7 +20,7 @@ class FD2_API wire_writer {
     wire_writer& operator=(wire_writer&& other) noexcept;
     ~wire_writer() { close(); }
 
-    /// Waits for room; returns how many bytes the child's pipe took, at least 1 for `size` > 0.
+    /// Waits until the pipe can take bytes; returns how many it took, at least 1 for `size` > 0.
     std::size_t write_some(const void* data, std::size_t size);
     std::size_t write_some(const void* data, std::size_t size, std::error_code& failed) noexcept;
 
@@ -28,7 +28,7 @@ class FD2_API wire_writer {
     std::size_t write(std::string_view data);
     std::size_t write(std::string_view data, std::error_code& failed) noexcept;
 
-    /// The child's stdin ends. Idempotent.
+    /// Ends the child's stdin. Idempotent.
     void close() noexcept;
     bool is_open() const noexcept { return fd_ >= 0; }
 
@@ -51,11 +51,11 @@ class FD2_API wire_reader {
     wire_reader& operator=(wire_reader&& other) noexcept;
     ~wire_reader() { close(); }
 
-    /// Waits for bytes; 0: the end.
+    /// Waits for bytes; 0: EOF.
     std::size_t read_some(void* data, std::size_t size);
     std::size_t read_some(void* data, std::size_t size, std::error_code& failed) noexcept;
 
-    /// Everything up to the end, or up to the failure.
+    /// Everything up to EOF, or up to a failure.
     std::string read_all();
     std::string read_all(std::error_code& failed);
 
@@ -69,7 +69,7 @@ class FD2_API wire_reader {
 };
 
 /// One write(2) of at most `size` bytes that raises no SIGPIPE: bytes written, or -1 with errno.
-/// For loops that wait for room themselves. [any thread]
+/// For event loops, which wait for writability themselves. [any thread]
 FD2_API std::ptrdiff_t write_quietly(int fd, const void* data, std::size_t size) noexcept;
 
 }  // namespace fd2

@@ -8,6 +8,7 @@
 #include "fd2/abi.h"
 #include "fd2/ext/handover.h"
 #include "fd2/ext/pollable.h"
+#include "fd2/ext/terminal.h"
 
 #define FD2_BEGIN(type) printf("struct %s %zu\n", #type, sizeof(type));
 #define FD2_MEMBER(type, member, lp64, ilp32) \
@@ -23,6 +24,7 @@ int main(void) {
     TEXT(FD2_BACKEND_ENTRY);
     TEXT(FD2_EXT_POLLABLE);
     TEXT(FD2_EXT_HANDOVER);
+    TEXT(FD2_EXT_TERMINAL);
     NUMBER(FD2_NATIVE_NONE);
     NUMBER(FD2_OK);
     NUMBER(FD2_E_UNSUPPORTED);

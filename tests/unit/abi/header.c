@@ -7,6 +7,7 @@
 #include "fd2/abi.h"
 #include "fd2/ext/handover.h"
 #include "fd2/ext/pollable.h"
+#include "fd2/ext/terminal.h"
 
 #ifdef __cplusplus
 #define ASSERT(condition) static_assert(condition, #condition)

@@ -1,10 +1,15 @@
 // What every backend says through the drain kit: errors and options.
 #include <fcntl.h>
 #include <fd2/drain.h>
+#include <pty.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
+#include <atomic>
 #include <cstring>
+#include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -264,6 +269,30 @@ TEST_CASE("missing tables and callbacks are a wrong call, not a crash") {
     CHECK(fd2_drain_deinit(instance) == FD2_OK);
 }
 
+TEST_CASE("what a pipe holds of pieces of one size is known") {
+    const auto page = static_cast<std::uint32_t>(::sysconf(_SC_PAGESIZE));
+    const std::string text(4 * page, 'x');
+    for (const std::uint32_t piece : {1U, 79U, 80U, 1000U, 1024U, 1500U, 2048U, 2049U, 3000U, 4000U,
+                                      4080U, 4095U, 4096U, 4097U, 5000U, 7000U, 8192U}) {
+        int ends[2];
+        REQUIRE(::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+        const auto capacity = static_cast<std::uint64_t>(::fcntl(ends[0], F_GETPIPE_SZ));
+        std::uint64_t held = 0;
+        ssize_t sent = 0;
+        // A piece that no longer fits may be taken in part: the pipe is full then as well.
+        while ((sent = ::write(ends[1], text.data(), piece)) > 0) {
+            held += static_cast<std::uint64_t>(sent);
+            if (sent < static_cast<ssize_t>(piece)) break;
+        }
+        const std::uint64_t told = fd2_drain_page_capacity(capacity, piece, page);
+        INFO("pieces of " << piece << ": told " << told << ", holds " << held);
+        CHECK(told <= held);
+        CHECK(held - told <= piece + page);
+        ::close(ends[0]);
+        ::close(ends[1]);
+    }
+}
+
 TEST_CASE("pieces that follow each other closely are gathered, a lone one is not") {
     const fd2_host host{sizeof(fd2_host), 0, nullptr, nullptr, nullptr};
     fd2_instance* instance = nullptr;
@@ -308,4 +337,195 @@ TEST_CASE("pieces that follow each other closely are gathered, a lone one is not
     CHECK(fd2_drain_finish(channel, FD2_FINISH_NOW) == FD2_OK);
     CHECK(fd2_drain_close(channel) == FD2_OK);
     CHECK(fd2_drain_deinit(instance) == FD2_OK);
+}
+
+namespace {
+
+/// A sink that another thread can look at.
+struct seen {
+    std::atomic<std::uint32_t> bytes{0};
+    std::atomic<std::int32_t> reason{0};
+    std::atomic<std::int32_t> sys_errno{0};
+
+    /// Called before each read, where it is set.
+    std::function<void()> before_read;
+
+    fd2_sink sink() { return {sizeof(fd2_sink), 0, this, on_bytes, on_end, reserve}; }
+
+  private:
+    static std::int32_t reserve(void* ctx, std::uint8_t**, std::uint32_t*) {
+        const auto& then = static_cast<seen*>(ctx)->before_read;
+        if (then) then();
+        return FD2_E_RESOURCE;
+    }
+    static std::int32_t on_bytes(void* ctx, const std::uint8_t*, std::uint32_t size) {
+        static_cast<seen*>(ctx)->bytes += size;
+        return FD2_CONTINUE;
+    }
+    static void on_end(void* ctx, std::int32_t reason, std::int32_t sys_errno) {
+        static_cast<seen*>(ctx)->sys_errno = sys_errno;
+        static_cast<seen*>(ctx)->reason = reason;
+    }
+};
+
+/// A channel over `read_end`, which it owns.
+class bare_channel {
+  public:
+    bare_channel(int read_end, seen& into, std::uint32_t medium = FD2_MEDIUM_UNKNOWN) {
+        const fd2_host host{sizeof(fd2_host), 0, nullptr, nullptr, nullptr};
+        REQUIRE(fd2_drain_init(&host, &instance_, nullptr) == FD2_OK);
+        fd2_drain_spec spec{};
+        spec.thread_name = "fd2-test";
+        spec.read_end = read_end;
+        spec.child_end = FD2_NATIVE_NONE;
+        spec.medium = medium;
+        const fd2_sink sink = into.sink();
+        REQUIRE(fd2_drain_open(instance_, &spec, &sink, &channel_, nullptr) == FD2_OK);
+    }
+    ~bare_channel() {
+        if (channel_->drive == FD2_DRIVE_THREAD) (void)fd2_drain_join(channel_, INT64_MAX);
+        CHECK(fd2_drain_close(channel_) == FD2_OK);
+        CHECK(fd2_drain_deinit(instance_) == FD2_OK);
+    }
+    bare_channel(const bare_channel&) = delete;
+    bare_channel& operator=(const bare_channel&) = delete;
+    operator fd2_channel*() const { return channel_; }
+
+  private:
+    fd2_instance* instance_ = nullptr;
+    fd2_channel* channel_ = nullptr;
+};
+
+/// A directory: can be opened, and every read of it fails with EISDIR.
+int unreadable() {
+    const int fd = ::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    REQUIRE(fd >= 0);
+    return fd;
+}
+
+}  // namespace
+
+TEST_CASE("a read that fails is tried again a little later, and nothing is lost") {
+    seen into;
+    const int read_end = unreadable();
+    const bare_channel channel(read_end, into);
+    fd2_native watched = 0;
+    REQUIRE(fd2_drain_attach_poll(channel, &watched, nullptr) == FD2_OK);
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+    REQUIRE(::write(ends[1], "a line\n", 7) == 7);
+    std::int64_t deadline = -1;
+    std::int64_t last = 0;
+    for (int i = 0; i < FD2_DRAIN_TRIES; ++i) {
+        CHECK(fd2_drain_on_ready(channel, 65536, &deadline) == FD2_READY_LATER);
+        CHECK(deadline > last);
+        last = deadline;
+    }
+    // What was wrong passes.
+    REQUIRE(::dup3(ends[0], read_end, O_CLOEXEC) == read_end);
+    ::close(ends[0]);
+    CHECK(fd2_drain_on_ready(channel, 65536, &deadline) == FD2_READY_WAIT);
+    CHECK(into.bytes == 7);
+    ::close(ends[1]);
+    CHECK(fd2_drain_on_ready(channel, 65536, &deadline) == FD2_READY_ENDED);
+    CHECK(into.reason == FD2_END_EOF);
+}
+
+TEST_CASE("a read that fails for good ends the channel with its errno, and closes nothing") {
+    seen into;
+    const int read_end = unreadable();
+    {
+        const bare_channel channel(read_end, into);
+        REQUIRE(fd2_drain_start(channel, nullptr) == FD2_OK);
+        CHECK(fd2_drain_join(channel, INT64_MAX) == FD2_OK);
+        CHECK(into.reason == FD2_END_ERROR);
+        CHECK(into.sys_errno == EISDIR);
+        CHECK(::fcntl(read_end, F_GETFD) >= 0);  // a writer would get SIGPIPE
+    }
+    CHECK(::fcntl(read_end, F_GETFD) < 0);
+}
+
+TEST_CASE("a finish whose question to the kernel fails ends like any other") {
+    // FIONREAD of a directory is ENOTTY: how much there is to deliver is not known.
+    seen into;
+    const int read_end = unreadable();
+    const bare_channel channel(read_end, into);
+    fd2_native watched = 0;
+    REQUIRE(fd2_drain_attach_poll(channel, &watched, nullptr) == FD2_OK);
+    REQUIRE(fd2_drain_finish(channel, FD2_FINISH_DRAIN) == FD2_OK);
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+    REQUIRE(::write(ends[1], "a line\n", 7) == 7);
+    REQUIRE(::dup3(ends[0], read_end, O_CLOEXEC) == read_end);
+    std::int64_t deadline = -1;
+    CHECK(fd2_drain_on_ready(channel, 65536, &deadline) == FD2_READY_ENDED);
+    CHECK(into.bytes == 7);
+    CHECK(into.reason == FD2_END_DRAINED);
+    ::close(ends[0]);
+    ::close(ends[1]);
+}
+
+namespace {
+
+/// The master of a pseudo-terminal that has `text` to be read, and nobody on its other side.
+int left_terminal(const std::string& text) {
+    int master = -1;
+    int slave = -1;
+    REQUIRE(::openpty(&master, &slave, nullptr, nullptr, nullptr) == 0);
+    REQUIRE(::fcntl(master, F_SETFL, O_NONBLOCK) == 0);
+    REQUIRE(::write(slave, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+    ::close(slave);
+    return master;
+}
+
+}  // namespace
+
+TEST_CASE("a pseudo-terminal ends with EIO, and not before what was written last was read") {
+    // The kernel looks for bytes, then for writers: a writer that writes and leaves in between
+    // makes it say EIO while bytes are there.
+    seen into;
+    const int read_end = left_terminal("");
+    const int other = left_terminal("last");
+    const bare_channel channel(read_end, into, FD2_MEDIUM_PTY);
+    int reads = 0;
+    into.before_read = [&] {
+        if (++reads == 2) REQUIRE(::dup3(other, read_end, O_CLOEXEC) == read_end);
+    };
+    fd2_native watched = 0;
+    REQUIRE(fd2_drain_attach_poll(channel, &watched, nullptr) == FD2_OK);
+    std::int64_t deadline = -1;
+    std::int32_t answer = FD2_READY_WAIT;
+    for (int i = 0; i < 3 && answer == FD2_READY_WAIT; ++i) {
+        answer = fd2_drain_on_ready(channel, 65536, &deadline);
+    }
+    CHECK(answer == FD2_READY_ENDED);
+    CHECK(into.bytes == 4);
+    CHECK(into.reason == FD2_END_EOF);
+    CHECK(into.sys_errno == 0);
+    ::close(other);
+}
+
+TEST_CASE("a wait that fails does not end a channel that can still be read") {
+    // ppoll refuses more descriptors than may be open.
+    seen into;
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+    const bare_channel channel(ends[0], into);
+    REQUIRE(fd2_drain_start(channel, nullptr) == FD2_OK);
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    rlimit none = before;
+    none.rlim_cur = 0;
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    bool written = true;
+    for (std::uint32_t i = 1; i <= 3; ++i) {
+        written &= ::write(ends[1], "x", 1) == 1;
+        while (into.bytes < i && into.reason == 0) std::this_thread::yield();
+    }
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+    CHECK(written);
+    CHECK(into.bytes == 3);
+    ::close(ends[1]);
+    CHECK(fd2_drain_join(channel, INT64_MAX) == FD2_OK);
+    CHECK(into.reason == FD2_END_EOF);
 }

@@ -28,6 +28,21 @@ struct test_backend {
         return fd2_drain_start_on(channel, &loop, nullptr, error);
     }
 };
+
+/// What may be left out is.
+struct least_backend {
+    static constexpr const char* id = "least";
+    static constexpr const char* version = "0.0.0";
+    static constexpr const char* vendor = "fd2";
+    static constexpr const char* description = "compiled, never run";
+    static constexpr const char* thread_name = "fd2-least";
+    static constexpr std::uint64_t caps = FD2_CAP_WAKE;
+    static std::int32_t make(fd2_instance&, const fd2_options*, fd2_drain_spec&, fd2_error* error) {
+        return fd2_fail(error, FD2_E_UNSUPPORTED, 0, "open", "");
+    }
+};
+static_assert(fd2::plugin::glue<least_backend>::table.option_count == 0);
+static_assert(fd2::plugin::glue<least_backend>::table.options == nullptr);
 }  // namespace
 
 FD2_BACKEND(test_backend)

@@ -4,7 +4,6 @@
 #include "capture/subscriber.hpp"
 #include "support/catch.hpp"
 
-using fd2::capture::lent_line;
 using fd2::capture::subscriber;
 
 namespace {
@@ -21,18 +20,18 @@ TEST_CASE("as many lines of a block go into the queue as fit, and the others are
     subscriber queue(4096);
     std::string text;
     for (int i = 0; i < 50; ++i) text += line_of(99, static_cast<char>('A' + i));
-    CHECK(queue.offer_block({text, 50, 1, 0}) == 10);  // 40 lines and one header are 4024 bytes
+    CHECK(queue.take_block({text, 50, 1, 0}) == 10);  // 40 lines and one header are 4024 bytes
     CHECK(queue.sent() == 40);
     CHECK(queue.dropped() == 10);
     queue.chunk_done();
-    // Read half: their room is free, in the middle of the block.
+    // Read half: their space is free, in the middle of the block.
     for (std::uint64_t number = 1; number <= 20; ++number) {
         const auto got = queue.poll();
         REQUIRE(got);
         CHECK(got->number == number);
     }
     // 48 bytes are left before the end of the ring; what was read lies at its start.
-    const std::uint64_t refused = queue.offer_block({text, 50, 51, 0});
+    const std::uint64_t refused = queue.take_block({text, 50, 51, 0});
     CHECK(refused >= 50 - 20);
     CHECK(refused < 50 - 10);
     queue.chunk_done();
@@ -40,28 +39,28 @@ TEST_CASE("as many lines of a block go into the queue as fit, and the others are
     while (const auto got = queue.poll()) {
         number = number == 40 ? 51 : number + 1;
         CHECK(got->number == number);
-        CHECK(got->text == std::string(99, static_cast<char>('A' + (number - 1) % 50)));
+        CHECK(got->rest == std::string(99, static_cast<char>('A' + (number - 1) % 50)));
     }
     CHECK(number == 50 + 50 - refused);
 }
 
-TEST_CASE("room that a reader gives back within a block, of whatever size, is used") {
+TEST_CASE("space that a reader gives back within a block, of whatever size, is used") {
     for (std::size_t length = 1; length < 30; ++length) {
         INFO("lines of " << length << " bytes");
         subscriber queue(4096);
         std::string text;
         std::uint64_t count = 0;
         for (; text.size() < 5000; ++count) text += line_of(length, 'x');
-        queue.offer_block({text, count, 1, 0});
+        queue.take_block({text, count, 1, 0});
         queue.chunk_done();
         for (std::size_t read = 0; read < 600; read += length + 1) REQUIRE(queue.poll());
         const std::string empty_lines(4000, '\n');
         // An eighth, 512 bytes, has come back; two headers and the end of the ring go off.
-        CHECK(queue.offer_block({empty_lines, 4000, count + 1, 0}) <= 4000 - 400);
+        CHECK(queue.take_block({empty_lines, 4000, count + 1, 0}) <= 4000 - 400);
     }
 }
 
-TEST_CASE("a block that reaches over the end of the ring loses nothing while there is room") {
+TEST_CASE("a block that reaches over the end of the ring loses nothing while it fits") {
     subscriber queue(4096);
     std::uint64_t next = 1;
     std::uint64_t expected = 1;
@@ -74,10 +73,10 @@ TEST_CASE("a block that reaches over the end of the ring loses nothing while the
             text += line_of((round * 7 + count * 13) % 90, 'x');
             ++count;
         }
-        REQUIRE(queue.offer_block({text, count, next, 0}) == 0);
+        REQUIRE(queue.take_block({text, count, next, 0}) == 0);
         next += count;
         queue.chunk_done();
-        for (lent_line line; queue.poll(line); ++expected) wrong += line.number != expected;
+        for (; const auto line = queue.poll(); ++expected) wrong += line->number != expected;
     }
     CHECK(wrong == 0);
     CHECK(expected == next);
@@ -90,16 +89,16 @@ TEST_CASE("a lent line keeps its text until the next poll, however full the queu
     const std::string other(99, 'b');
     std::string many;
     for (int i = 0; i < 60; ++i) many += line_of(99, 'b');
-    queue.offer_block({line_of(99, 'a'), 1, 1, 0});
+    queue.take_block({line_of(99, 'a'), 1, 1, 0});
     queue.chunk_done();
     for (int round = 0; round < 100; ++round) {
-        lent_line line;
-        REQUIRE(queue.poll(line));
-        queue.offer_block({many, 60, 2, 0});  // more than there is room for
-        REQUIRE(line.text == mark);
+        const auto line = queue.poll();
+        REQUIRE(line);
+        queue.take_block({many, 60, 2, 0});  // more than fit
+        REQUIRE(line->rest == mark);
         queue.chunk_done();
-        while (queue.poll(line)) REQUIRE(line.text == other);
-        queue.offer_block({line_of(99, 'a'), 1, 1, 0});
+        while (const auto next = queue.poll()) REQUIRE(next->rest == other);
+        queue.take_block({line_of(99, 'a'), 1, 1, 0});
         queue.chunk_done();
     }
 }

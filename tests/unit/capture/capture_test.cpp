@@ -10,21 +10,23 @@
 #include "support/catch.hpp"
 
 using fd2::end_kind;
+using fd2::line_view;
 using fd2::capture::line_consumer;
-using fd2::capture::line_view;
 using fd2::capture::subscriber;
 using record = fd2::capture::capture;
 
 namespace {
 
+/// True: a consumer is full.
 bool put(record& to, const std::string& text) {
-    return to.append(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
+    return to.append(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()) ==
+           fd2::flow::pause;
 }
 
 std::vector<std::string> texts(subscriber& from) {
     std::vector<std::string> out;
     while (const auto got = from.poll())
-        out.push_back(std::to_string(got->number) + ":" + got->text);
+        out.push_back(std::to_string(got->number) + ":" + std::string(got->rest));
     return out;
 }
 
@@ -55,11 +57,13 @@ bool is_consistent(const fd2::capture::snapshot& seen, std::size_t limit) {
 
 /// A consumer that pauses the drain when it is full.
 struct pausing final : line_consumer {
-    int room = 0;
+    int space = 0;
     int offered = 0;
     int ends = 0;
-    bool offer(const line_view&) noexcept override { return ++offered <= room; }
-    bool chunk_done() noexcept override { return offered >= room; }
+    bool try_take(const line_view&) noexcept override { return ++offered <= space; }
+    fd2::flow chunk_done() noexcept override {
+        return offered >= space ? fd2::flow::pause : fd2::flow::more;
+    }
     void ended() noexcept override { ++ends; }
 };
 
@@ -76,7 +80,7 @@ TEST_CASE("eight readers under a flood see snapshots of one instant") {
         readers.emplace_back([&] {
             std::uint64_t last = 0;
             do {
-                const auto seen = capture.look();
+                const auto seen = capture.take_snapshot();
                 if (!is_consistent(seen, limit) || seen.total_bytes < last) ++wrong;
                 last = seen.total_bytes;
                 ++looked;
@@ -91,12 +95,12 @@ TEST_CASE("eight readers under a flood see snapshots of one instant") {
     for (int round = 0; round < 3000 || looked < 200; ++round) {
         const std::size_t size = static_cast<std::size_t>(round * 7919 % 9001 + 1);
         while (stream.size() < size) stream += numbered(next++);
-        std::size_t room = 0;
-        std::uint8_t* to = capture.reserve(room);
+        std::size_t space = 0;
+        std::uint8_t* to = capture.reserve(space);
         if (to != nullptr) {
             reserved = true;
             std::memcpy(to, stream.data(), size);
-            REQUIRE_FALSE(capture.append(to, size));
+            REQUIRE(capture.append(to, size) == fd2::flow::more);
         } else {
             put(capture, stream.substr(0, size));
         }
@@ -108,7 +112,7 @@ TEST_CASE("eight readers under a flood see snapshots of one instant") {
     for (auto& reader : readers) reader.join();
     CHECK(reserved);
     CHECK(wrong == 0);
-    const auto last = capture.look();
+    const auto last = capture.take_snapshot();
     CHECK(last.total_bytes == bytes);
     CHECK(last.end == end_kind::eof);
     CHECK(last.dropped_bytes() == last.total_bytes - limit);
@@ -116,19 +120,19 @@ TEST_CASE("eight readers under a flood see snapshots of one instant") {
 
 TEST_CASE("a snapshot answers in every state") {
     record capture({8, 4});
-    auto seen = capture.look();
+    auto seen = capture.take_snapshot();
     CHECK(seen.bytes.empty());
     CHECK(seen.total_bytes == 0);
     CHECK(seen.first_byte == 0);
     CHECK(seen.end == end_kind::none);
     put(capture, "one\ntwo\nthr");
-    seen = capture.look();
+    seen = capture.take_snapshot();
     CHECK(seen.bytes == "\ntwo\nthr");
     CHECK(seen.offset == 3);
     CHECK(seen.total_lines == 2);  // the third is not over yet
     CHECK(seen.first_byte != 0);
     capture.finish(end_kind::error, EIO);
-    seen = capture.look();
+    seen = capture.take_snapshot();
     CHECK(seen.bytes == "\ntwo\nthr");
     CHECK(seen.total_lines == 3);
     CHECK(seen.end == end_kind::error);
@@ -184,11 +188,11 @@ TEST_CASE("a consumer added after the end is told so at once") {
 TEST_CASE("a full consumer asks for a pause; a full queue does not, but is counted") {
     record capture({100, 100});
     auto log = std::make_shared<pausing>();
-    log->room = 2;
+    log->space = 2;
     capture.add(log);
     CHECK_FALSE(put(capture, "one\ntw"));
     CHECK(put(capture, "o\n"));
-    log->room = 10;
+    log->space = 10;
     CHECK_FALSE(put(capture, "three\n"));
     capture.finish(end_kind::eof, 0);
     CHECK(log->ends == 1);
@@ -202,7 +206,7 @@ TEST_CASE("a full consumer asks for a pause; a full queue does not, but is count
     other.finish(end_kind::eof, 0);
     CHECK(queue->dropped() > 0);
     CHECK(queue->sent() + queue->dropped() == lines);
-    CHECK(other.look().lines_dropped == queue->dropped());
+    CHECK(other.take_snapshot().lines_dropped == queue->dropped());
 }
 
 TEST_CASE("lines that were dropped leave a gap in the numbers, and pieces count one line") {
@@ -212,7 +216,7 @@ TEST_CASE("lines that were dropped leave a gap in the numbers, and pieces count 
     put(capture, "abcdefghij\nk\n");
     capture.finish(end_kind::eof, 0);
     CHECK(texts(*queue) == std::vector<std::string>{"1:abcd", "1:efgh", "1:ij", "2:k"});
-    CHECK(capture.look().total_lines == 2);
+    CHECK(capture.take_snapshot().total_lines == 2);
 }
 
 TEST_CASE("consumers come and go from another thread while bytes pour in") {
@@ -227,7 +231,8 @@ TEST_CASE("consumers come and go from another thread while bytes pour in") {
             std::uint64_t next = capture.add(queue);
             const auto got = queue->wait(fd2::after(fd2::now(), 20 * fd2::second));
             // The first line is whole, and the one that was promised. (Lines count from 1.)
-            if (got && (got->number != next || got->text + "\n" != numbered(got->number - 1)))
+            if (got &&
+                (got->number != next || std::string(got->rest) + "\n" != numbered(got->number - 1)))
                 ++wrong;
             capture.remove(queue.get());
             if (++rounds == 300) enough = true;

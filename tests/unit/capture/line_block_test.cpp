@@ -6,17 +6,16 @@
 #include <vector>
 
 #include "capture/capture.hpp"
-#include "capture/newlines.hpp"
+#include "capture/lines.hpp"
 #include "capture/subscriber.hpp"
 #include "line_model.hpp"
 #include "support/catch.hpp"
 
 using fd2::end_kind;
-using fd2::capture::lent_line;
+using fd2::line_view;
 using fd2::capture::line_block;
 using fd2::capture::line_consumer;
 using fd2::capture::line_splitter;
-using fd2::capture::line_view;
 using fd2::capture::subscriber;
 using fd2::test::lines_of;
 using fd2::test::model_line;
@@ -30,9 +29,9 @@ void put(record& to, const std::string& text) {
     to.append(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
 }
 
-template <class Line>
-model_line plain(const Line& line) {
-    return {std::string(line.text), line.number, line.continued, line.continues, line.unterminated};
+model_line plain(const line_view& line) {
+    return {std::string(line.head) + std::string(line.rest), line.number, line.piece,
+            line.unterminated};
 }
 
 /// Most lines short, some empty, some about as long as `max_line`, some as long as the queue.
@@ -60,16 +59,15 @@ std::size_t random_chunk(std::mt19937_64& random) {
 struct collecting final : line_consumer {
     std::vector<model_line> lines;
     std::vector<std::uint64_t> blocks;  // how many lines each had
-    bool offer(const line_view& line) noexcept override {
-        lines.push_back({std::string(line.head) + std::string(line.rest), line.number,
-                         line.continued, line.continues, line.unterminated});
+    bool try_take(const line_view& line) noexcept override {
+        lines.push_back(plain(line));
         return true;
     }
-    std::uint64_t offer_block(const line_block& block) noexcept override {
+    std::uint64_t take_block(const line_block& block) noexcept override {
         blocks.push_back(block.count);
-        return line_consumer::offer_block(block);
+        return line_consumer::take_block(block);
     }
-    bool chunk_done() noexcept override { return false; }
+    fd2::flow chunk_done() noexcept override { return fd2::flow::more; }
     void ended() noexcept override {}
 };
 
@@ -91,16 +89,10 @@ TEST_CASE("what a queue by blocks delivers are the stream's lines, less those it
     capture.add(queue);
     std::vector<model_line> have;
     const auto read_some = [&](std::uint64_t most) {
-        fd2::capture::line line;
-        lent_line lent;
         for (; most != 0; --most) {
-            if (most % 2 == 0) {
-                if (!queue->poll(line)) break;
-                have.push_back(plain(line));
-            } else {
-                if (!queue->poll(lent)) break;
-                have.push_back(plain(lent));
-            }
+            const auto line = queue->poll();
+            if (!line) break;
+            have.push_back(plain(*line));
         }
     };
     for (std::size_t at = 0; at < stream.size();) {
@@ -116,7 +108,7 @@ TEST_CASE("what a queue by blocks delivers are the stream's lines, less those it
     CHECK(queue->finished());
     CHECK(have.size() == queue->sent());
     CHECK(queue->sent() + queue->dropped() == want.size());
-    CHECK(capture.look().lines_dropped == queue->dropped());
+    CHECK(capture.take_snapshot().lines_dropped == queue->dropped());
     // What arrived, in order and unchanged, is a part of what there was.
     auto next = want.begin();
     for (const auto& line : have) {
@@ -161,11 +153,7 @@ TEST_CASE("splitting by blocks gives the lines, the numbers and the times of spl
     std::vector<timed> want;
     std::vector<timed> have;
     const auto into = [](std::vector<timed>& out) {
-        return [&out](const line_view& line) {
-            out.push_back({{std::string(line.head) + std::string(line.rest), line.number,
-                            line.continued, line.continues, line.unterminated},
-                           line.time});
-        };
+        return [&out](const line_view& line) { out.push_back({plain(line), line.time}); };
     };
     std::int64_t time = 0;
     std::size_t wrong = 0;
@@ -178,7 +166,7 @@ TEST_CASE("splitting by blocks gives the lines, the numbers and the times of spl
                            const auto lines = lines_of(std::string(block.text), max_line);
                            wrong += lines.empty() || lines.size() != block.count;
                            for (auto line : lines) {
-                               wrong += line.continues || line.unterminated;
+                               wrong += line.piece != fd2::line_piece::whole || line.unterminated;
                                line.number += block.first - 1;
                                have.push_back({line, block.time});
                            }
@@ -202,13 +190,10 @@ TEST_CASE("by blocks from one thread to another, no line is lost uncounted and n
     bool damaged = false;
     std::thread consumer([&] {
         auto next = want.begin();
-        fd2::capture::line copied;
-        lent_line lent;
         while (!queue->finished() && !damaged) {
-            const fd2::nanoseconds_t deadline = fd2::after(fd2::now(), hang);
-            const bool copies = received % 2 == 0;
-            if (!(copies ? queue->wait(copied, deadline) : queue->wait(lent, deadline))) continue;
-            next = std::find(next, want.end(), copies ? plain(copied) : plain(lent));
+            const auto line = queue->wait(fd2::after(fd2::now(), hang));
+            if (!line) continue;
+            next = std::find(next, want.end(), plain(*line));
             damaged = next == want.end();
             if (!damaged) ++next;
             ++received;

@@ -1,6 +1,8 @@
 // What lines a stream of chunks consists of, without any cleverness: for comparisons.
 #pragma once
 
+#include <fd2/line_piece.hpp>
+
 #include <cstdint>
 #include <ostream>
 #include <string>
@@ -11,16 +13,15 @@ namespace fd2::test {
 struct model_line {
     std::string text;
     std::uint64_t number = 0;
-    bool continued = false;
-    bool continues = false;
+    line_piece piece = line_piece::whole;
     bool unterminated = false;
 
     bool operator==(const model_line&) const = default;
 };
 
 inline std::ostream& operator<<(std::ostream& out, const model_line& line) {
-    return out << line.number << ":'" << line.text << "'" << (line.continued ? " continued" : "")
-               << (line.continues ? " continues" : "")
+    return out << line.number << ":'" << line.text << "'"
+               << " piece " << static_cast<int>(line.piece)
                << (line.unterminated ? " unterminated" : "");
 }
 
@@ -32,13 +33,15 @@ inline std::vector<model_line> lines_of(const std::string& stream, std::size_t m
         const std::size_t newline = stream.find('\n', at);
         const bool whole = newline != stream.npos;
         const std::size_t end = whole ? newline : stream.size();
-        bool continued = false;
+        line_piece begun = line_piece::first;
         while (end - at > max_line) {
-            out.push_back({stream.substr(at, max_line), number, continued, true, false});
+            out.push_back({stream.substr(at, max_line), number, begun, false});
             at += max_line;
-            continued = true;
+            begun = line_piece::middle;
         }
-        out.push_back({stream.substr(at, end - at), number, continued, false, !whole});
+        const bool alone = begun == line_piece::first;
+        out.push_back({stream.substr(at, end - at), number,
+                       alone ? line_piece::whole : line_piece::last, !whole});
         at = end + 1;
     }
     return out;

@@ -8,8 +8,9 @@
 #include "line_model.hpp"
 #include "support/catch.hpp"
 
+using fd2::line_piece;
+using fd2::line_view;
 using fd2::capture::line_splitter;
-using fd2::capture::line_view;
 using fd2::test::lines_of;
 
 namespace {
@@ -19,8 +20,8 @@ using piece = fd2::test::model_line;
 struct collector {
     std::vector<piece> pieces;
     void operator()(const line_view& line) {
-        pieces.push_back({std::string(line.head) + std::string(line.rest), line.number,
-                          line.continued, line.continues, line.unterminated});
+        pieces.push_back({std::string(line.head) + std::string(line.rest), line.number, line.piece,
+                          line.unterminated});
         REQUIRE(line.size() == pieces.back().text.size());
     }
 };
@@ -64,35 +65,36 @@ TEST_CASE("a stream splits into the same lines however it is cut into chunks") {
 }
 
 TEST_CASE("pieces of a long line are marked and share its number") {
-    CHECK(split({"abcdefg\nx\n"}, 3) == std::vector<piece>{{"abc", 1, false, true, false},
-                                                           {"def", 1, true, true, false},
-                                                           {"g", 1, true, false, false},
-                                                           {"x", 2, false, false, false}});
+    CHECK(split({"abcdefg\nx\n"}, 3) == std::vector<piece>{{"abc", 1, line_piece::first, false},
+                                                           {"def", 1, line_piece::middle, false},
+                                                           {"g", 1, line_piece::last, false},
+                                                           {"x", 2, line_piece::whole, false}});
     // Exactly the limit is not too long, even when its newline comes later.
-    CHECK(split({"abc", "\n"}, 3) == std::vector<piece>{{"abc", 1, false, false, false}});
-    CHECK(split({"abc", "d", "\n"}, 3) ==
-          std::vector<piece>{{"abc", 1, false, true, false}, {"d", 1, true, false, false}});
-    CHECK(split({"ab\n"}, 0) ==  // a limit of nothing is one byte
-          std::vector<piece>{{"a", 1, false, true, false}, {"b", 1, true, false, false}});
+    CHECK(split({"abc", "\n"}, 3) == std::vector<piece>{{"abc", 1, line_piece::whole, false}});
+    CHECK(split({"abc", "d", "\n"}, 3) == std::vector<piece>{{"abc", 1, line_piece::first, false},
+                                                             {"d", 1, line_piece::last, false}});
+    CHECK(
+        split({"ab\n"}, 0) ==  // a limit of nothing is one byte
+        std::vector<piece>{{"a", 1, line_piece::first, false}, {"b", 1, line_piece::last, false}});
 }
 
 TEST_CASE("a last line without a newline is delivered at the end, marked") {
-    CHECK(split({"a\nb"}, 10) ==
-          std::vector<piece>{{"a", 1, false, false, false}, {"b", 2, false, false, true}});
-    CHECK(split({"abcd"}, 2) ==
-          std::vector<piece>{{"ab", 1, false, true, false}, {"cd", 1, true, false, true}});
-    CHECK(split({"a\n"}, 10) == std::vector<piece>{{"a", 1, false, false, false}});
+    CHECK(split({"a\nb"}, 10) == std::vector<piece>{{"a", 1, line_piece::whole, false},
+                                                    {"b", 2, line_piece::whole, true}});
+    CHECK(split({"abcd"}, 2) == std::vector<piece>{{"ab", 1, line_piece::first, false},
+                                                   {"cd", 1, line_piece::last, true}});
+    CHECK(split({"a\n"}, 10) == std::vector<piece>{{"a", 1, line_piece::whole, false}});
     CHECK(split({}, 10).empty());
     CHECK(split({"\n\n"}, 10) ==
-          std::vector<piece>{{"", 1, false, false, false}, {"", 2, false, false, false}});
+          std::vector<piece>{{"", 1, line_piece::whole, false}, {"", 2, line_piece::whole, false}});
 }
 
 TEST_CASE("a splitter that starts in the middle of a line skips the rest of it") {
     CHECK(split({"rest", " of it", "\nnext\n"}, 10, true, 8) ==
-          std::vector<piece>{{"next", 8, false, false, false}});
+          std::vector<piece>{{"next", 8, line_piece::whole, false}});
     CHECK(split({"rest of it"}, 10, true, 8).empty());
     CHECK(split({"rest\n"}, 10, true, 8).empty());
-    CHECK(split({"\nx"}, 10, true, 8) == std::vector<piece>{{"x", 8, false, false, true}});
+    CHECK(split({"\nx"}, 10, true, 8) == std::vector<piece>{{"x", 8, line_piece::whole, true}});
 }
 
 TEST_CASE("a line carries the time of its last byte") {

@@ -1,10 +1,9 @@
-#include "capture/newlines.hpp"
+#include "capture/lines.hpp"
 
 #include <algorithm>
 #include <random>
 #include <vector>
 
-#include "capture/newline_lanes.hpp"
 #include "support/catch.hpp"
 
 using fd2::capture::count_newlines;
@@ -41,8 +40,7 @@ TEST_CASE("the narrow count and the one chosen for this processor agree") {
     for (auto& byte : bytes) byte = random() % 40 == 0 ? '\n' : static_cast<std::uint8_t>(random());
     std::size_t wrong = 0;
     for (std::size_t size = 0; size < bytes.size(); size += 1 + size / 50) {
-        using fd2::capture::lanes_16;
-        wrong += fd2::capture::count_in_lanes<lanes_16>(bytes.data() + size % 31, size / 2) !=
+        wrong += fd2::capture::count_newlines_narrow(bytes.data() + size % 31, size / 2) !=
                  count_newlines(bytes.data() + size % 31, size / 2);
     }
     CHECK(wrong == 0);

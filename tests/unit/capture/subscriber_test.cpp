@@ -8,8 +8,7 @@
 
 #include "support/catch.hpp"
 
-using fd2::capture::line;
-using fd2::capture::line_view;
+using fd2::line_view;
 using fd2::capture::subscriber;
 
 namespace {
@@ -26,8 +25,7 @@ line_view view(const std::string& head, const std::string& rest, std::uint64_t n
     out.rest = rest;
     out.number = number;
     out.time = static_cast<std::int64_t>(number * 3);
-    out.continued = number % 2 == 0;
-    out.continues = number % 3 == 0;
+    out.piece = static_cast<fd2::line_piece>(number % 4);
     out.unterminated = number % 5 == 0;
     return out;
 }
@@ -42,17 +40,17 @@ std::string text_of(std::uint64_t number) {
     return text;
 }
 
-bool is_right(const line& got) {
-    return got.text == text_of(got.number) &&
+bool is_right(const line_view& got) {
+    return got.head.empty() && got.rest == text_of(got.number) &&
            got.time == static_cast<std::int64_t>(got.number * 3) &&
-           got.continued == (got.number % 2 == 0) && got.continues == (got.number % 3 == 0) &&
+           got.piece == static_cast<fd2::line_piece>(got.number % 4) &&
            got.unterminated == (got.number % 5 == 0);
 }
 
 bool offer(subscriber& to, std::uint64_t number) {
     const std::string text = text_of(number);
     const std::size_t cut = text.size() / 3;
-    return to.offer(view(text.substr(0, cut), text.substr(cut), number));
+    return to.try_take(view(text.substr(0, cut), text.substr(cut), number));
 }
 
 }  // namespace
@@ -77,7 +75,7 @@ TEST_CASE("a queue gives back, in order and whole, every line it took") {
                     ++dropped;
                 }
             }
-            REQUIRE_FALSE(queue.chunk_done());
+            REQUIRE(queue.chunk_done() == fd2::flow::more);
             published.insert(published.end(), taken.begin(), taken.end());
             taken.clear();
         } else {
@@ -105,7 +103,7 @@ TEST_CASE("lines of a chunk appear together, when the chunk is done") {
     subscriber queue(4096);
     CHECK(offer(queue, 1));
     CHECK_FALSE(queue.poll());
-    CHECK_FALSE(queue.chunk_done());
+    CHECK(queue.chunk_done() == fd2::flow::more);
     CHECK(queue.poll());
     CHECK(offer(queue, 2));
     queue.ended();  // the last line's chunk is never "done"
@@ -118,7 +116,7 @@ TEST_CASE("a full queue drops the new line, keeps the old ones, and recovers as 
     subscriber queue(4096);
     const std::string text(100, 'x');
     std::uint64_t number = 0;
-    while (queue.offer(view(text, "", ++number))) REQUIRE(number < 1000);
+    while (queue.try_take(view(text, "", ++number))) REQUIRE(number < 1000);
     CHECK(queue.dropped() == 1);
     CHECK(queue.sent() == number - 1);
     CHECK(number - 1 >= 4096 / (100 + 32));
@@ -126,9 +124,9 @@ TEST_CASE("a full queue drops the new line, keeps the old ones, and recovers as 
     CHECK(queue.poll()->number == 1);
     // Room comes back in steps, of an eighth at most.
     for (std::uint64_t read = 2; read <= 5; ++read) CHECK(queue.poll()->number == read);
-    CHECK(queue.offer(view(text, "", 1000)));
+    CHECK(queue.try_take(view(text, "", 1000)));
     const std::string too_long(5000, 'x');
-    CHECK_FALSE(queue.offer(view(too_long, "", 1001)));
+    CHECK_FALSE(queue.try_take(view(too_long, "", 1001)));
     queue.chunk_done();
     std::uint64_t last = 0;
     while (const auto got = queue.poll()) last = got->number;
@@ -195,7 +193,7 @@ TEST_CASE("no wake-up is lost over a hundred thousand rounds") {
                 echo_failed = true;
                 break;
             }
-            back.offer(view("", "", i));
+            back.try_take(view("", "", i));
             back.chunk_done();
         }
         back.ended();
@@ -203,7 +201,7 @@ TEST_CASE("no wake-up is lost over a hundred thousand rounds") {
     // Ping-pong: each side goes to sleep just when the other one is about to write.
     bool failed = false;
     for (std::uint64_t i = 1; i <= rounds && !failed; ++i) {
-        there.offer(view("", "", i));
+        there.try_take(view("", "", i));
         there.chunk_done();
         const auto got = back.wait(soon_enough());
         failed = !got || got->number != i;

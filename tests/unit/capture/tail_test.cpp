@@ -59,20 +59,20 @@ TEST_CASE("a tail is the exact end of its stream, whatever the sizes and the way
         const std::size_t magnitude = std::size_t{1} << (random() % (random() % 8 == 0 ? 21 : 17));
         std::size_t size = 1 + random() % magnitude;
         const std::uint8_t* from = bytes.data() + random() % (bytes.size() - size);
-        std::size_t room = 0;
-        std::uint8_t* to = random() % 2 == 0 ? real.reserve(room) : nullptr;
+        std::size_t space = 0;
+        std::uint8_t* to = random() % 2 == 0 ? real.reserve(space) : nullptr;
         if (to != nullptr) {
             reserved_once = true;
-            REQUIRE(room >= tail::chunk);
+            REQUIRE(space >= tail::chunk);
             REQUIRE(real.is_reserved(to));
             // What is reserved may be scribbled on without any harm to what is kept.
-            std::memset(to, 0xa5, room);
+            std::memset(to, 0xa5, space);
             if (naive.total < next_look + 300000) {
                 compare(real, naive);
                 next_look = naive.total;
             }
             if (random() % 8 == 0) continue;  // the read brought nothing
-            size = std::min(size, room);
+            size = std::min(size, space);
             std::memcpy(to, from, size);
             if (random() % 16 == 0) {
                 real.append(from, size);  // the backend used its own buffer after all
@@ -140,15 +140,15 @@ TEST_CASE("memory follows the content") {
     CHECK(real.memory() <= 2048);
     while (real.total() < 100 * 1024) real.append(line.data(), line.size());
     CHECK(real.memory() == 64 * 1024);
-    std::size_t room = 0;
-    CHECK(real.reserve(room) == nullptr);  // not a large stream yet
+    std::size_t space = 0;
+    CHECK(real.reserve(space) == nullptr);  // not a large stream yet
     while (real.total() < tail::reservable_after) real.append(line.data(), line.size());
     CHECK(real.memory() == 64 * 1024);
-    CHECK(real.reserve(room) != nullptr);
+    CHECK(real.reserve(space) != nullptr);
     CHECK(real.memory() <= 64 * 1024 + 2 * tail::chunk);
     for (int i = 0; i < 1000; ++i) {
-        REQUIRE(real.reserve(room) != nullptr);
-        real.commit(room);
+        REQUIRE(real.reserve(space) != nullptr);
+        real.commit(space);
     }
     CHECK(real.memory() <= 64 * 1024 + 2 * tail::chunk);
 }

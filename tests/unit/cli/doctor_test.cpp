@@ -25,7 +25,7 @@ machine healthy() {
     machine out;
     out.kernel = "Linux 6.1";
     out.err.what = own_stderr::kind::pipe;
-    out.err.way = "reopened";
+    out.err.writer = "reopened";
     out.dev_stderr = {0, "/proc/self/fd/2", true};
     out.page_size = {4096, 0};
     out.pipe_size = {65536, 0};
@@ -53,7 +53,7 @@ TEST_CASE("a machine without a fault has no finding but ok") {
     const report all = judged(healthy());
     CHECK(all.count(level::ok) == all.findings.size());
     CHECK(says(all, level::ok, "open files", "about 500 channels"));
-    CHECK(all.summary() == "all is well; fd2 run would fail");
+    CHECK(all.summary() == "no problems found; fd2 run would fail");
 }
 
 TEST_CASE("every system call that is refused has a line with a way out") {
@@ -66,11 +66,11 @@ TEST_CASE("every system call that is refused has a line with a way out") {
     seen.limit.files.error = seen.limit.tasks.error = EPERM;
     seen.limit.tasks_cgroup.error = ENOENT;
     const report all = judged(seen);
-    CHECK(says(all, level::problem, "/proc", "EACCES"));
+    CHECK(says(all, level::warning, "/proc", "EACCES"));
     CHECK(says(all, level::warning, "pidfd", "ENOSYS"));
     CHECK(says(all, level::warning, "socketpair", "ENOSYS"));
     CHECK(says(all, level::note, "loopback", "ENOSYS"));
-    CHECK(says(all, level::warning, "our stderr", "EBADF"));
+    CHECK(says(all, level::warning, "stderr", "EBADF"));
     CHECK(says(all, level::warning, "pipes", "fs.file-max"));
     CHECK(says(all, level::warning, "open files", "ulimit -n"));
     for (const finding& one : all.findings) {
@@ -102,26 +102,25 @@ TEST_CASE("the limit of open files is raised where it may be, and else its hard 
 TEST_CASE("a pipe is measured in pages of this machine") {
     machine seen = healthy();
     seen.page_size = {65536, 0};
-    CHECK(says(judged(seen), level::warning, "pipes", "in place of 1048576"));
+    CHECK(says(judged(seen), level::warning, "pipes", "instead of 1048576"));
     seen.pipe_size = {1048576, 0};
     CHECK(says(judged(seen), level::ok, "pipes", "1048576"));
 }
 
 TEST_CASE("a failure of a backend leads to what mends it") {
     using fd2::errc;
-    const auto of = [](errc code, int error, std::string text) {
-        return way_out({code, error, std::move(text)});
+    const auto of = [](errc code, int error, std::string advice = {}) {
+        return advice_for(fd2::advise({code, error, "plugin refused: no x.so"}, std::move(advice)));
     };
-    CHECK(of(errc::resource, EMFILE, "x").find("ulimit -n") != std::string::npos);
-    CHECK(of(errc::resource, EAGAIN, "x").find("ulimit -u") != std::string::npos);
-    CHECK(of(errc::unsupported, ENETUNREACH, "x").find("lo up") != std::string::npos);
-    CHECK(of(errc::denied, EPERM, "socketpair").find("allow the call") != std::string::npos);
-    CHECK(of(errc::denied, EPERM, "plugin refused: /x").find("--plugin-path") != std::string::npos);
-    CHECK(of(errc::config, 0, "x").find("--origin") != std::string::npos);
-    CHECK(of(errc::unsupported, ENOENT, "no x.so in /y").find("install") != std::string::npos);
-    CHECK(way_out(fd2::system_failure("open", "/dev/null", ENOENT)).find("needs it") !=
+    CHECK(of(errc::resource, EMFILE).find("ulimit -n") != std::string::npos);
+    CHECK(of(errc::resource, EAGAIN).find("ulimit -u") != std::string::npos);
+    CHECK(of(errc::unsupported, ENETUNREACH).find("lo up") != std::string::npos);
+    CHECK(of(errc::denied, EPERM).find("allow the call") != std::string::npos);
+    CHECK(of(errc::denied, EPERM, "run: chmod x") == "run: chmod x");
+    CHECK(of(errc::config, 0).find("--origin") != std::string::npos);
+    CHECK(advice_for(fd2::system_failure("open", "/dev/null", ENOENT)).find("depends on it") !=
           std::string::npos);
-    CHECK(of(errc::internal, 0, "x").find("again") != std::string::npos);
+    CHECK(of(errc::internal, 0).find("reinstall") != std::string::npos);
 }
 
 TEST_CASE("a command whose bytes did not arrive is a problem") {
@@ -130,7 +129,7 @@ TEST_CASE("a command whose bytes did not arrive is a problem") {
     seen.started = true;
     report all;
     judge_trial(seen, {"pipe"}, all);
-    CHECK(says(all, level::problem, "a run", "does not have"));
+    CHECK(says(all, level::problem, "a run", "misses"));
     seen.ended = "status 2";
     judge_trial(seen, {"pipe"}, all);
     CHECK(says(all, level::problem, "a run", "status 2"));
@@ -166,11 +165,69 @@ TEST_CASE("what a stranger wrote cannot forge a line, nor break the JSON") {
     report all;
     all.add(level::note, "a\nproblem  b", "c\033[2J\xff", "d\re");
     std::ostringstream text;
-    print_text(all, text);
+    text_printer({}, false, text).end(all);
     CHECK(text.str() ==
           "note     a\\nproblem  b: c\\x1b[2J\\xff\n         d\\re\n"
           "1 note; fd2 run would fail\n");
     std::ostringstream data;
     print_json(all, data);
     CHECK(nlohmann::json::parse(data.str())["checks"][0]["advice"] == "d\re");
+}
+
+TEST_CASE("what is wrong is printed when it is found, the notes at the end, and ok on request") {
+    for (const bool verbose : {false, true}) {
+        std::ostringstream text;
+        report all;
+        text_printer printer({}, verbose, text);
+        all.watch = [&](const finding& one) { printer.see(one); };
+        all.add(level::ok, "a", "good");
+        all.add(level::note, "b", "noted", "do");
+        CHECK(text.str().empty());
+        all.add(level::problem, "c", "broken", "mend");
+        const std::string wrong = "problem  c: broken\n         mend\n";
+        CHECK(text.str() == wrong);
+        all.add(level::warning, "d", "less", "more");
+        printer.end(all);
+        CHECK(text.str() ==
+              wrong + "warning  d: less\n         more\nnote     b: noted\n         do\n" +
+                  (verbose ? "ok       a: good\n" : "ok       1 check; -v lists them\n") +
+                  "1 problem, 1 warning, 1 note; fd2 run would fail\n");
+    }
+}
+
+TEST_CASE("where every run fails, no backend is said to be used") {
+    report all;
+    all.would_use = "pipe";
+    fd2::settings::log_settings log;
+    log.file = "/nowhere/log";
+    log.required = true;
+    judge_log(log, ENOENT, all);
+    CHECK(says(all, level::problem, "log", "status 125"));
+    std::ostringstream data;
+    print_json(all, data);
+    CHECK(nlohmann::json::parse(data.str())["summary"]["would_use"].is_null());
+    CHECK(all.summary() == "1 problem; fd2 run would fail");
+}
+
+TEST_CASE("a report file that cannot be written is a warning") {
+    report all;
+    judge_report({"/nowhere/reports"}, ENOENT, all);
+    CHECK(says(all, level::warning, "report", "/nowhere/reports: not writable"));
+    judge_report({"/var/reports"}, 0, all);
+    CHECK(says(all, level::ok, "report", "writable"));
+}
+
+TEST_CASE("a finding is as wide as the screen, with colour where there is some") {
+    std::ostringstream text;
+    report all;
+    all.would_use = "pipe";
+    all.add(level::note, "a thing", "is longer than a line", "so it is wrapped as well");
+    text_printer({24, true}, false, text).end(all);
+    CHECK(text.str() ==
+          "\033[36mnote\033[0m     a thing: is\n"
+          "         longer than a\n"
+          "         line\n"
+          "         so it is\n"
+          "         wrapped as well\n"
+          "\033[1m1 note; fd2 run would\nuse pipe\033[0m\n");
 }

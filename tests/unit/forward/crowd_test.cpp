@@ -29,7 +29,7 @@ void spin(int n) {
 TEST_CASE("each stream's bytes keep their order, chunks of different streams never mix") {
     const ends p = make_pipe();
     const flags_stay same(p.ours.get());
-    const when_blocked how = GENERATE(when_blocked::automatic, when_blocked::wait);
+    const blocked_policy how = GENERATE(blocked_policy::automatic, blocked_policy::wait);
     constexpr int streams = 6;
     constexpr int records = 3000;
     forwarder f(p.ours.get(), with(how, 128 * 1024, hang));
@@ -48,13 +48,13 @@ TEST_CASE("each stream's bytes keep their order, chunks of different streams nev
     for (int i = 0; i < streams; ++i) {
         drains.emplace_back([&, i] {
             const pipe_signal_blocked here;
-            rooms r;
+            calls r;
             int pauses = 0;
             const auto s = f.open(r.call());
             for (int n = 0; n < records; ++n) {
-                const verdict said = give(*s, record(i, n));
+                const flow said = give(*s, record(i, n));
                 if (!adds_up(*s)) ++wrong;
-                if (said == verdict::full && !r.wait(++pauses)) ++wrong;
+                if (said == flow::pause && !r.wait(++pauses)) ++wrong;
             }
             s->finishing();
             if (!s->flush(now() + hang)) ++wrong;
@@ -90,8 +90,8 @@ TEST_CASE("each stream's bytes keep their order, chunks of different streams nev
 
 TEST_CASE("streams come, pause, are abandoned and go, from many threads at once") {
     const ends p = make_pipe();
-    const when_blocked how =
-        GENERATE(when_blocked::automatic, when_blocked::wait, when_blocked::drop);
+    const blocked_policy how =
+        GENERATE(blocked_policy::automatic, blocked_policy::wait, blocked_policy::drop);
     std::atomic<int> wrong{0};
     std::atomic<bool> done{false};
     std::thread reader([&] {
@@ -138,7 +138,7 @@ TEST_CASE("a chunk that is written in part is completed before anybody else's co
     REQUIRE(fcntl(p.ours.get(), F_SETPIPE_SZ, static_cast<int>(size)) > 0);
     forwarder f(p.ours.get(), {});
     const auto s = f.open({});
-    const std::string before(size / 4, '.');  // leaves the pipe room for a part only
+    const std::string before(size / 4, '.');  // leaves the pipe space for a part only
     const std::string chunk(size, 'a');
     constexpr int rounds = 100;
     std::atomic<int> round{0};
@@ -164,12 +164,12 @@ TEST_CASE("a chunk that is written in part is completed before anybody else's co
     }
     speaker.join();
     CHECK(cut == 0);
-    CHECK(s->look().forwarded == rounds * chunk.size());
+    CHECK(s->counts().forwarded == rounds * chunk.size());
 }
 
 TEST_CASE("abandoning while a chunk is being written counts every byte once") {
     const ends p = make_pipe();
-    forwarder f(p.ours.get(), with(when_blocked::automatic, 1 << 20, hang));
+    forwarder f(p.ours.get(), with(blocked_policy::automatic, 1 << 20, hang));
     const std::string chunk = pattern(60000);
     int wrong = 0;
     for (int n = 0; n < 300; ++n) {
@@ -187,7 +187,7 @@ TEST_CASE("abandoning while a chunk is being written counts every byte once") {
         go.store(true);
         give(*s, chunk);
         other.join();
-        const counters c = s->look();
+        const counters c = s->counts();
         if (!adds_up(*s) || c.queued != 0 || c.offered != chunk.size()) ++wrong;
     }
     CHECK(wrong == 0);
@@ -196,14 +196,14 @@ TEST_CASE("abandoning while a chunk is being written counts every byte once") {
 TEST_CASE("a stream may be destroyed from within its own callback") {
     const ends p = make_pipe();
     fill(p.ours.get());
-    forwarder f(p.ours.get(), with(when_blocked::wait, 1000, hang));
-    rooms r;
+    forwarder f(p.ours.get(), with(blocked_policy::wait, 1000, hang));
+    calls r;
     std::unique_ptr<stream> s;
     s = f.open([&, told = r.call()] {
         s.reset();
         told();
     });
-    REQUIRE(give(*s, "x") == verdict::full);
+    REQUIRE(give(*s, "x") == flow::pause);
     read_now(p.theirs.get());
     CHECK(r.wait(1));
 }
@@ -211,8 +211,8 @@ TEST_CASE("a stream may be destroyed from within its own callback") {
 TEST_CASE("destroying a stream waits for its callback that is running") {
     const ends p = make_pipe();
     fill(p.ours.get());
-    forwarder f(p.ours.get(), with(when_blocked::wait, 1000, hang));
-    rooms inside;
+    forwarder f(p.ours.get(), with(blocked_policy::wait, 1000, hang));
+    calls inside;
     std::atomic<bool> destroyed{false};
     std::atomic<bool> early{false};
     auto s = f.open([&, told = inside.call()] {
@@ -221,7 +221,7 @@ TEST_CASE("destroying a stream waits for its callback that is running") {
         early.store(destroyed.load());
         told();
     });
-    REQUIRE(give(*s, "x") == verdict::full);
+    REQUIRE(give(*s, "x") == flow::pause);
     read_now(p.theirs.get());
     REQUIRE(inside.wait(1));
     s.reset();
@@ -249,9 +249,9 @@ TEST_CASE("a patient stream needs no thread as long as the reader keeps up") {
     });
     const std::vector<std::uint8_t> chunk(max_chunk, 'x');
     for (std::size_t sent = 0; sent < total; sent += chunk.size()) {
-        CHECK(stream->offer(chunk.data(), chunk.size()) == verdict::room);
-        CHECK(stream->look().queued == 0);
+        CHECK(stream->offer(chunk.data(), chunk.size()) == flow::more);
+        CHECK(stream->counts().queued == 0);
     }
     reader.join();
-    CHECK(stream->look().forwarded == total);
+    CHECK(stream->counts().forwarded == total);
 }

@@ -9,11 +9,11 @@ TEST_CASE("a closed descriptor is an ended forwarding, not a failure to construc
     gone.reset();
     forwarder f(number, {});
     CHECK(f.failed() == EBADF);
-    CHECK(f.way() == "none");
+    CHECK(f.writer_name() == "none");
     const auto s = f.open({});
-    CHECK(give(*s, "lost\n") == verdict::room);
+    CHECK(give(*s, "lost\n") == flow::more);
     CHECK_FALSE(s->flush(now() + hang));
-    CHECK(s->look().dropped == 5);
+    CHECK(s->counts().dropped == 5);
     CHECK_FALSE(f.note("lost\n"));
     CHECK(adds_up(*s));
 }
@@ -37,8 +37,8 @@ TEST_CASE("a descriptor closed under way ends forwarding") {
     ours.reset();
     give(*s, "two\n");
     CHECK(f.failed() == EBADF);
-    CHECK(s->look().forwarded == 4);
-    CHECK(s->look().dropped == 4);
+    CHECK(s->counts().forwarded == 4);
+    CHECK(s->counts().dropped == 4);
 }
 
 TEST_CASE("a pipe without a reader ends forwarding at the first byte") {
@@ -46,7 +46,7 @@ TEST_CASE("a pipe without a reader ends forwarding at the first byte") {
     p.theirs.reset();
     forwarder f(p.ours.get(), {});
     const auto s = f.open({});
-    CHECK(give(*s, "lost\n") == verdict::room);
+    CHECK(give(*s, "lost\n") == flow::more);
     CHECK(f.failed() == EPIPE);
     CHECK_FALSE(pipe_signal_blocked::pending());
 }
@@ -60,7 +60,7 @@ TEST_CASE("a FIFO without a reader cannot be opened anew and has ended with EPIP
     theirs.reset();
     forwarder f(ours.get(), {});
     CHECK(f.failed() == EPIPE);
-    CHECK(f.way() == "none");
+    CHECK(f.writer_name() == "none");
 }
 
 TEST_CASE("a reader that goes ends forwarding once, quietly") {
@@ -72,12 +72,12 @@ TEST_CASE("a reader that goes ends forwarding once, quietly") {
     give(*s, "one\n");
     CHECK(read_now(p.theirs.get()) == "one\n");
     p.theirs.reset();
-    for (int i = 0; i < 3; ++i) CHECK(give(*s, "two\n") == verdict::room);
+    for (int i = 0; i < 3; ++i) CHECK(give(*s, "two\n") == flow::more);
     CHECK(f.failed() == EPIPE);
     CHECK_FALSE(pipe_signal_blocked::pending());
     REQUIRE(heard.messages().size() == 1);
     CHECK(heard.messages()[0].find("(EPIPE)") != std::string::npos);
-    const counters c = s->look();
+    const counters c = s->counts();
     CHECK(c.forwarded == 4);
     CHECK(c.dropped == 12);
     CHECK(c.queued == 0);
@@ -100,17 +100,17 @@ TEST_CASE("a note survives a reader that is gone, in a thread that does not bloc
 TEST_CASE("a reader that goes while streams are paused releases them") {
     ends p = make_pipe();
     fill(p.ours.get());
-    forwarder f(p.ours.get(), with(when_blocked::wait, 1 << 20, hang));
-    rooms r;
+    forwarder f(p.ours.get(), with(blocked_policy::wait, 1 << 20, hang));
+    calls r;
     const auto s = f.open(r.call());
     const auto t = f.open(r.call());
-    REQUIRE(give(*s, "a\n") == verdict::full);
-    REQUIRE(give(*t, "b\n") == verdict::full);
+    REQUIRE(give(*s, "a\n") == flow::pause);
+    REQUIRE(give(*t, "b\n") == flow::pause);
     p.theirs.reset();
     CHECK(r.wait(2));
     CHECK(f.failed() == EPIPE);
-    CHECK(s->look().dropped == 2);
-    CHECK(give(*s, "c\n") == verdict::room);
+    CHECK(s->counts().dropped == 2);
+    CHECK(give(*s, "c\n") == flow::more);
     CHECK(r.count() == 2);
 }
 
@@ -120,11 +120,11 @@ TEST_CASE("a full disk ends forwarding with ENOSPC") {
     listener heard;
     forwarder f(ours.get(), {}, &heard);
     const auto s = f.open({});
-    CHECK(give(*s, "lost\n") == verdict::room);
+    CHECK(give(*s, "lost\n") == flow::more);
     give(*s, "lost\n");
     CHECK(f.failed() == ENOSPC);
     CHECK(heard.messages().size() == 1);
-    CHECK(s->look().dropped == 10);
+    CHECK(s->counts().dropped == 10);
 }
 
 TEST_CASE("a stream that outlives its forwarder drops") {
@@ -135,7 +135,7 @@ TEST_CASE("a stream that outlives its forwarder drops") {
     give(*s, "queued\n");
     f.reset();
     give(*s, "late\n");
-    CHECK(s->look().dropped == 12);
+    CHECK(s->counts().dropped == 12);
     CHECK_FALSE(s->flush(now() + hang));
 }
 
@@ -150,7 +150,7 @@ TEST_CASE("the destructor writes what the reader takes at once") {
         CHECK(read_now(p.theirs.get()).substr(0, before.size()) == before);
         // Part of it may have been written and read already; the counters know how much.
         s->flush(now() + hang);
-        CHECK(s->look().forwarded == text.size());
+        CHECK(s->counts().forwarded == text.size());
     }
     CHECK(fcntl(p.ours.get(), F_GETFD) == FD_CLOEXEC);
 }

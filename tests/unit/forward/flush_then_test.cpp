@@ -11,8 +11,8 @@ constexpr std::size_t buffer = 256 * 1024;
 
 TEST_CASE("a flush that does not wait is over at once where nothing is queued") {
     const ends p = make_pipe();
-    forwarder f(p.ours.get(), with(when_blocked::automatic, buffer, hang));
-    rooms done;
+    forwarder f(p.ours.get(), with(blocked_policy::automatic, buffer, hang));
+    calls done;
     const auto s = f.open({});
     give(*s, "out already\n");
     CHECK(s->flush_then(done.call()));
@@ -22,35 +22,35 @@ TEST_CASE("a flush that does not wait is over at once where nothing is queued") 
 TEST_CASE("a flush that does not wait tells once when the last byte is out") {
     const ends p = make_pipe();
     const std::string before = fill(p.ours.get());
-    forwarder f(p.ours.get(), with(when_blocked::automatic, buffer, hang));
-    rooms done;
+    forwarder f(p.ours.get(), with(blocked_policy::automatic, buffer, hang));
+    calls done;
     const auto s = f.open({});
     give(*s, "mine\n");
     CHECK_FALSE(s->flush_then(done.call()));
     CHECK(done.count() == 0);
     CHECK(read_exactly(p.theirs.get(), before.size() + 5) == before + "mine\n");
     REQUIRE(done.wait(1));
-    CHECK(s->look().dropped == 0);
+    CHECK(s->counts().dropped == 0);
     CHECK(adds_up(*s));
 }
 
 TEST_CASE("a flush that does not wait gives up at the stall limit and counts what is lost") {
     const ends p = make_pipe();
     fill(p.ours.get());
-    forwarder f(p.ours.get(), with(when_blocked::automatic, buffer, 50 * millisecond));
-    rooms done;
+    forwarder f(p.ours.get(), with(blocked_policy::automatic, buffer, 50 * millisecond));
+    calls done;
     const auto s = f.open({});
     give(*s, "mine\n");
     CHECK_FALSE(s->flush_then(done.call()));
     REQUIRE(done.wait(1));
-    CHECK(s->look().dropped == 5);
+    CHECK(s->counts().dropped == 5);
 }
 
 TEST_CASE("a flush that does not wait ends with a broken stderr, and when it is abandoned") {
     ends p = make_pipe();
     fill(p.ours.get());
-    forwarder f(p.ours.get(), with(when_blocked::automatic, buffer, hang));
-    rooms done;
+    forwarder f(p.ours.get(), with(blocked_policy::automatic, buffer, hang));
+    calls done;
     const auto s = f.open({});
     const auto t = f.open({});
     give(*s, "mine\n");
@@ -61,14 +61,14 @@ TEST_CASE("a flush that does not wait ends with a broken stderr, and when it is 
     CHECK_FALSE(t->flush_then(done.call()));
     p.theirs.reset();
     REQUIRE(done.wait(2));
-    CHECK(t->look().dropped == 6);
+    CHECK(t->counts().dropped == 6);
 }
 
 TEST_CASE("a forwarder that goes ends the flushes that nobody waits for") {
     const ends p = make_pipe();
     fill(p.ours.get());
-    rooms done;
-    auto f = std::make_unique<forwarder>(p.ours.get(), with(when_blocked::wait, buffer, never));
+    calls done;
+    auto f = std::make_unique<forwarder>(p.ours.get(), with(blocked_policy::wait, buffer, never));
     const auto s = f->open({});
     give(*s, "mine\n");
     CHECK_FALSE(s->flush_then(done.call()));
@@ -79,8 +79,8 @@ TEST_CASE("a forwarder that goes ends the flushes that nobody waits for") {
 TEST_CASE("a stream that goes takes its flush along") {
     const ends p = make_pipe();
     const std::string before = fill(p.ours.get());
-    forwarder f(p.ours.get(), with(when_blocked::automatic, buffer, hang));
-    rooms done;
+    forwarder f(p.ours.get(), with(blocked_policy::automatic, buffer, hang));
+    calls done;
     auto s = f.open({});
     give(*s, "mine\n");
     CHECK_FALSE(s->flush_then(done.call()));

@@ -7,21 +7,21 @@ using namespace forward_test;
 
 TEST_CASE("lines go out whole, each behind the prefix") {
     const ends p = make_pipe();
-    forwarder f(p.ours.get(), shaped_as(mode::lines, "> "));
+    forwarder f(p.ours.get(), shaped_as(forward_mode::lines, "> "));
     const auto s = f.open({});
     give(*s, "one\ntwo\nthr");
     CHECK(read_now(p.theirs.get()) == "> one\n> two\n");
-    CHECK(s->look().forwarded == 8);
-    CHECK(s->look().queued == 3);
+    CHECK(s->counts().forwarded == 8);
+    CHECK(s->counts().queued == 3);
     give(*s, "ee\n\n");
     CHECK(read_now(p.theirs.get()) == "> three\n> \n");
     CHECK(s->flush(now() + hang));
-    CHECK(s->look().forwarded == 15);
+    CHECK(s->counts().forwarded == 15);
 }
 
 TEST_CASE("lines without a prefix are the child's bytes") {
     const ends p = make_pipe();
-    forwarder f(p.ours.get(), shaped_as(mode::lines));
+    forwarder f(p.ours.get(), shaped_as(forward_mode::lines));
     const auto s = f.open({});
     give(*s, "one\ntw");
     CHECK(read_now(p.theirs.get()) == "one\n");
@@ -32,7 +32,7 @@ TEST_CASE("lines without a prefix are the child's bytes") {
 
 TEST_CASE("an unfinished line goes out after a silence, and its rest without a second prefix") {
     const ends p = make_pipe();
-    forwarder f(p.ours.get(), shaped_as(mode::lines, "> "));
+    forwarder f(p.ours.get(), shaped_as(forward_mode::lines, "> "));
     const auto s = f.open({});
     give(*s, "Password: ");
     CHECK(read_exactly(p.theirs.get(), 12) == "> Password: ");
@@ -44,7 +44,7 @@ TEST_CASE("an unfinished line goes out after a silence, and its rest without a s
 
 TEST_CASE("an unfinished line goes out at finishing, a later one at the flush") {
     const ends p = make_pipe();
-    forwarder f(p.ours.get(), shaped_as(mode::lines, "> "));
+    forwarder f(p.ours.get(), shaped_as(forward_mode::lines, "> "));
     const auto s = f.open({});
     give(*s, "half");
     s->finishing();
@@ -52,17 +52,17 @@ TEST_CASE("an unfinished line goes out at finishing, a later one at the flush") 
     give(*s, " and\nlast");
     CHECK(s->flush(now() + hang));
     CHECK(read_now(p.theirs.get()) == " and\n> last");
-    CHECK(s->look().forwarded == 13);
+    CHECK(s->counts().forwarded == 13);
 }
 
 TEST_CASE("a line longer than 64 KiB is cut without a second prefix") {
     const ends p = make_sockets(SOCK_STREAM);
-    forwarder f(p.ours.get(), shaped_as(mode::lines, "> "));
+    forwarder f(p.ours.get(), shaped_as(forward_mode::lines, "> "));
     const auto s = f.open({});
     const std::string text = std::string(150000, 'x') + "\n";
     for (std::size_t at = 0; at < text.size(); at += 10000) {
         give(*s, std::string_view(text).substr(at, 10000));
-        CHECK(s->look().queued < max_line + 10000);
+        CHECK(s->counts().queued < max_line + 10000);
     }
     CHECK(read_exactly(p.theirs.get(), text.size() + 2) == "> " + text);
     give(*s, "next\n");
@@ -72,7 +72,7 @@ TEST_CASE("a line longer than 64 KiB is cut without a second prefix") {
 TEST_CASE("on a pipe, a line of at most PIPE_BUF bytes is never cut by another writer") {
     const ends p = make_pipe();
     const std::string before = fill(p.ours.get());
-    forwarder f(p.ours.get(), shaped_as(mode::lines, "> "));
+    forwarder f(p.ours.get(), shaped_as(forward_mode::lines, "> "));
     const auto s = f.open({});
     // One free page at a time: a write of several lines would be cut in the middle of one.
     std::string chunk;
@@ -108,8 +108,8 @@ TEST_CASE("on a pipe, a line of at most PIPE_BUF bytes is never cut by another w
 TEST_CASE("lines that do not fit are dropped whole") {
     const ends p = make_pipe();
     const std::string before = fill(p.ours.get());
-    options chosen = shaped_as(mode::lines, "> ");
-    chosen.blocked = when_blocked::drop;
+    options chosen = shaped_as(forward_mode::lines, "> ");
+    chosen.blocked = blocked_policy::drop;
     chosen.buffer = 1000;
     forwarder f(p.ours.get(), chosen);
     const auto s = f.open({});
@@ -117,12 +117,12 @@ TEST_CASE("lines that do not fit are dropped whole") {
     for (int i = 0; i < 30; ++i) text += std::string(99, 'x') + "\n";
     give(*s, text);
     CHECK(adds_up(*s));
-    const counters c = s->look();
+    const counters c = s->counts();
     CHECK(c.dropped > 0);
     CHECK(c.queued > 0);
     const std::string got = read_exactly(p.theirs.get(), before.size() + 8 * 102);
     CHECK(s->flush(now() + hang) == false);
-    CHECK(s->look().forwarded == 800);
+    CHECK(s->counts().forwarded == 800);
     CHECK(got.size() == before.size() + 8 * 102);
     CHECK(got.back() == '\n');
     give(*s, "next\n");

@@ -63,7 +63,7 @@ std::string in_steps(std::string_view in, std::size_t step) {
     std::uint64_t source = 0;
     const auto add = [&](const shaped& part) {
         out.append(reinterpret_cast<const char*>(part.data), part.size);
-        source += part.source;
+        source += part.child_bytes;
     };
     for (std::size_t at = 0; at < in.size(); at += step) {
         const std::string_view piece = in.substr(at, step);
@@ -102,32 +102,32 @@ TEST_CASE("every sequence of two bytes, and many of four, give valid UTF-8 that 
 
 TEST_CASE("a character split over two chunks arrives whole, an unfinished one at the flush") {
     const ends p = make_pipe();
-    forwarder f(p.ours.get(), shaped_as(mode::lossy));
+    forwarder f(p.ours.get(), shaped_as(forward_mode::lossy));
     const auto s = f.open({});
     give(*s, "5 \xE2\x82");
     CHECK(read_now(p.theirs.get()) == "5 ");
-    CHECK(s->look().queued == 2);
+    CHECK(s->counts().queued == 2);
     s->finishing();
     give(*s, "\xAC and \xE2");
     CHECK(read_now(p.theirs.get()) == "\xE2\x82\xAC and ");
     CHECK(s->flush(now() + hang));
     CHECK(read_now(p.theirs.get()) == R);
-    CHECK(s->look().forwarded == 11);
-    CHECK(s->look().queued == 0);
+    CHECK(s->counts().forwarded == 11);
+    CHECK(s->counts().queued == 0);
 }
 
 TEST_CASE("what lossy drops, it drops at a character's border") {
     const ends p = make_pipe();
     const std::string before = fill(p.ours.get());
-    options chosen = shaped_as(mode::lossy);
-    chosen.blocked = when_blocked::drop;
+    options chosen = shaped_as(forward_mode::lossy);
+    chosen.blocked = blocked_policy::drop;
     chosen.buffer = 1000;
     forwarder f(p.ours.get(), chosen);
     const auto s = f.open({});
     std::string text;
     for (int i = 0; i < 1000; ++i) text += "\xE2\x82\xAC";
     give(*s, text);
-    const std::size_t kept = s->look().queued;
+    const std::size_t kept = s->counts().queued;
     CHECK(kept % 3 == 0);
     CHECK(kept > 800);
     CHECK(read_exactly(p.theirs.get(), before.size() + kept) == before + text.substr(0, kept));

@@ -21,10 +21,10 @@ TEST_CASE("a note stands where it was said, between the bytes of streams") {
 TEST_CASE("notes have a reserve beyond a full buffer, and are whole or not at all") {
     const ends p = make_pipe();
     const std::string before = fill(p.ours.get());
-    forwarder f(p.ours.get(), with(when_blocked::drop, 1000, hang));
+    forwarder f(p.ours.get(), with(blocked_policy::drop, 1000, hang));
     const auto s = f.open({});
     give(*s, pattern(5000));
-    const std::size_t child = s->look().queued;
+    const std::size_t child = s->counts().queued;
     const std::string note(999, 'n');
     std::size_t taken = 0;
     while (taken < 100 && f.note(note + "\n")) ++taken;
@@ -42,7 +42,7 @@ TEST_CASE("notes have a reserve beyond a full buffer, and are whole or not at al
 TEST_CASE("a note never blocks and a forwarder's flush has a limit") {
     const ends p = make_pipe();
     fill(p.ours.get());
-    forwarder f(p.ours.get(), with(when_blocked::wait, 1000, 50 * millisecond));
+    forwarder f(p.ours.get(), with(blocked_policy::wait, 1000, 50 * millisecond));
     CHECK(f.note("stuck\n"));
     CHECK_FALSE(f.flush(now() + hang));
 }
@@ -50,7 +50,7 @@ TEST_CASE("a note never blocks and a forwarder's flush has a limit") {
 TEST_CASE("a note on a fresh line is judged by what goes out before it, queued or gone") {
     const ends p = make_pipe();
     const std::string before = fill(p.ours.get());
-    options fresh = with(when_blocked::drop, 4096, hang);
+    options fresh = with(blocked_policy::drop, 4096, hang);
     fresh.fresh_notes = true;
     forwarder f(p.ours.get(), fresh);
     const auto s = f.open({});
@@ -60,7 +60,7 @@ TEST_CASE("a note on a fresh line is judged by what goes out before it, queued o
     give(*s, "whole\n");
     CHECK(f.note("two\n"));
     give(*s, "cut" + std::string(8000, '\n'));  // its end is dropped, and its newlines with it
-    const std::string cut = "cut" + std::string(s->look().queued - 19, '\n');
+    const std::string cut = "cut" + std::string(s->counts().queued - 19, '\n');
     CHECK(f.note("three\n"));
     const std::string expected = before + "first\nunfinished\none\nwhole\ntwo\n" + cut + "three\n";
     CHECK(read_exactly(p.theirs.get(), expected.size()) == expected);

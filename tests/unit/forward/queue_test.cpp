@@ -1,5 +1,6 @@
 // The queue by itself: shares, flight and removal.
 #include "forward/byte_queue.hpp"
+#include "forward/forwarder_state.hpp"
 #include "forward/writer.hpp"
 
 #include "unit/forward/support.hpp"

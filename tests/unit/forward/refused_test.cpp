@@ -51,9 +51,9 @@ int through_full_pipe(const ends& p, const std::string& before, std::string_view
     std::string got;
     {
         forwarder f(p.ours.get(), {});
-        if (f.way() != way) return 10;
+        if (f.writer_name() != way) return 10;
         const auto s = f.open({});
-        if (give(*s, "one") != verdict::room || s->look().queued != 3) return 11;
+        if (give(*s, "one") != flow::more || s->counts().queued != 3) return 11;
         for (std::size_t at = 0; at < text.size(); at += 60000) {
             give(*s, std::string_view(text).substr(at, 60000));
         }
@@ -138,7 +138,7 @@ TEST_CASE("splice to a pipe whose reader goes ends with EPIPE") {
               give(*s, "one\n");
               close(fd[0]);
               give(*s, "two\n");
-              return f.failed() == EPIPE && s->look().dropped == 4 &&
+              return f.failed() == EPIPE && s->counts().dropped == 4 &&
                              !pipe_signal_blocked::pending()
                          ? 0
                          : 3;
@@ -159,18 +159,18 @@ TEST_CASE("a terminal that may not be opened anew is written by a thread that ma
               if (!refuse_reopen(slave)) return 1;
               options chosen;
               chosen.stall = 50 * millisecond;
-              rooms r;
+              calls r;
               forwarder f(slave, chosen);
-              if (f.way() != "terminal" || !f.terminal()) return 2;
+              if (f.writer_name() != "terminal") return 2;
               const auto s = f.open(r.call());
-              if (give(*s, "one\n") == verdict::full && !r.wait(1)) return 3;
+              if (give(*s, "one\n") == flow::pause && !r.wait(1)) return 3;
               if (read_exactly(master, 4) != "one\n") return 4;
               if (!s->flush(now() + hang)) return 5;
               if (tcflow(slave, TCOOFF) != 0) return 6;
-              if (give(*s, "held\n") != verdict::full) return 7;
+              if (give(*s, "held\n") != flow::pause) return 7;
               s->finishing();
               if (s->flush(now() + hang)) return 8;
-              if (s->look().dropped != 5 || !adds_up(*s)) return 9;
+              if (s->counts().dropped != 5 || !adds_up(*s)) return 9;
               // The thread stands in its write: the destructor gets it out.
               return 0;
           }) == 0);
@@ -180,23 +180,24 @@ TEST_CASE("a terminal that may not be opened anew is written by a thread that ma
 TEST_CASE("without a thread the offering thread waits up to the limit, then drops") {
     const ends p = make_pipe();
     const std::string before = fill(p.ours.get());
-    const when_blocked how =
-        GENERATE(when_blocked::automatic, when_blocked::wait, when_blocked::drop);
+    const blocked_policy how =
+        GENERATE(blocked_policy::automatic, blocked_policy::wait, blocked_policy::drop);
     CHECK(in_child([&] {
               if (!refuse_threads()) return 1;
               listener heard;
               forwarder f(p.ours.get(), with(how, 1 << 20, 20 * millisecond), &heard);
               const auto s = f.open({});
-              if (give(*s, "lost\n") != verdict::room) return 2;
-              if (s->look().dropped != 5) return 3;
+              if (give(*s, "lost\n") != flow::more) return 2;
+              if (s->counts().dropped != 5) return 3;
               if (heard.messages().size() != 1) return 4;
               if (!f.note("note\n")) return 5;
               if (read_now(p.theirs.get()) != before) return 6;
-              if (give(*s, "next\n") != verdict::room) return 7;
+              if (give(*s, "next\n") != flow::more) return 7;
               if (read_now(p.theirs.get()) != "note\nnext\n") return 8;
               s->finishing();
               s->flush(now() + hang);
-              return s->look().dropped == 5 && s->look().forwarded == 5 && f.failed() == 0 ? 0 : 9;
+              return s->counts().dropped == 5 && s->counts().forwarded == 5 && f.failed() == 0 ? 0
+                                                                                               : 9;
           }) == 0);
 }
 
@@ -224,7 +225,7 @@ TEST_CASE("without a thread a reader that is only slow loses nothing") {
     if (pid == 0) {
         alarm(100);
         if (!refuse_threads()) _exit(1);
-        forwarder f(p.ours.get(), with(when_blocked::automatic, 1 << 20, hang));
+        forwarder f(p.ours.get(), with(blocked_policy::automatic, 1 << 20, hang));
         const auto s = f.open({});
         for (std::size_t at = 0; at < text.size(); at += 60000) {
             give(*s, std::string_view(text).substr(at, 60000));
@@ -248,7 +249,7 @@ TEST_CASE("without a thread, a terminal that could block for ever is not written
               if (!refuse_reopen(slave) || !refuse_threads()) return 1;
               forwarder f(slave, {});
               const auto s = f.open({});
-              if (give(*s, "lost\n") != verdict::room) return 2;
-              return s->look().dropped == 5 ? 0 : 3;
+              if (give(*s, "lost\n") != flow::more) return 2;
+              return s->counts().dropped == 5 ? 0 : 3;
           }) == 0);
 }

@@ -17,7 +17,6 @@
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
-#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -28,7 +27,9 @@
 
 #include "base/unique_fd.hpp"
 #include "forward/forwarder.hpp"
+#include "support/calls.hpp"
 #include "support/catch.hpp"
+#include "support/scratch.hpp"
 
 namespace forward_test {
 
@@ -73,30 +74,6 @@ inline ends make_sockets(int type) {
     REQUIRE(fcntl(fd[0], F_SETFL, O_NONBLOCK) == 0);
     return {unique_fd(fd[1]), unique_fd(fd[0])};
 }
-
-/// A directory that goes with its content.
-class scratch {
-  public:
-    scratch() {
-        const char* base = std::getenv("TMPDIR");
-        path_ = std::string(base != nullptr ? base : "/tmp") + "/fd2-forward-XXXXXX";
-        REQUIRE(mkdtemp(path_.data()) != nullptr);
-    }
-    ~scratch() {
-        for (const auto& name : names_) ::unlink(name.c_str());
-        ::rmdir(path_.c_str());
-    }
-    scratch(const scratch&) = delete;
-    scratch& operator=(const scratch&) = delete;
-    std::string operator/(const std::string& name) {
-        names_.push_back(path_ + "/" + name);
-        return names_.back();
-    }
-
-  private:
-    std::string path_;
-    std::vector<std::string> names_;
-};
 
 /// The promise that holds in every test: the shared description's flags stay.
 class flags_stay {
@@ -151,36 +128,6 @@ inline std::string fill(int fd) {
     return out;
 }
 
-/// Counts `on_room` calls.
-class rooms {
-  public:
-    std::function<void()> call() {
-        return [this] {
-            const std::lock_guard<std::mutex> lock(mutex_);
-            ++count_;
-            changed_.notify_all();
-        };
-    }
-    int count() {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        return count_;
-    }
-    /// Whether `n` calls have come, waiting for them.
-    bool wait(int n) {
-        std::unique_lock<std::mutex> lock(mutex_);
-        const auto limit = std::chrono::system_clock::now() + std::chrono::seconds(60);
-        while (count_ < n) {
-            if (changed_.wait_until(lock, limit) == std::cv_status::timeout) return count_ >= n;
-        }
-        return true;
-    }
-
-  private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    int count_ = 0;
-};
-
 /// Keeps what the forwarder reports.
 class listener final : public observer {
   public:
@@ -198,12 +145,12 @@ class listener final : public observer {
     std::vector<std::string> messages_;
 };
 
-inline verdict give(stream& to, std::string_view text) {
+inline flow give(stream& to, std::string_view text) {
     return to.offer(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
 }
 
 inline bool adds_up(const stream& of) {
-    const counters c = of.look();
+    const counters c = of.counts();
     return c.offered == c.forwarded + c.dropped + c.queued && c.queued <= c.offered;
 }
 
@@ -231,7 +178,7 @@ int in_child(Body body) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
-inline options with(when_blocked blocked, std::size_t buffer, nanoseconds_t stall) {
+inline options with(blocked_policy blocked, std::size_t buffer, nanoseconds_t stall) {
     options out;
     out.blocked = blocked;
     out.buffer = buffer;
@@ -239,7 +186,7 @@ inline options with(when_blocked blocked, std::size_t buffer, nanoseconds_t stal
     return out;
 }
 
-inline options shaped_as(mode how, std::string prefix = {}) {
+inline options shaped_as(forward_mode how, std::string prefix = {}) {
     options out;
     out.how = how;
     out.prefix = std::move(prefix);

@@ -34,10 +34,9 @@ TEST_CASE("a terminal is written through a description of our own") {
     const ends p = make_pty();
     const flags_stay same(p.ours.get());
     forwarder f(p.ours.get(), {});
-    CHECK(f.way() == "reopened");
-    CHECK(f.terminal());
+    CHECK(f.writer_name() == "reopened");
     const auto s = f.open({});
-    CHECK(give(*s, "one\n") == verdict::room);
+    CHECK(give(*s, "one\n") == flow::more);
     CHECK(read_exactly(p.theirs.get(), 4) == "one\n");
 }
 
@@ -47,7 +46,7 @@ TEST_CASE("a terminal stopped by Ctrl-S pauses the child for as long as it takes
     options chosen;
     chosen.stall = nanosecond;  // must not matter while the child runs
     forwarder f(p.ours.get(), chosen);
-    rooms r;
+    calls r;
     const auto s = f.open(r.call());
     const bool typed = GENERATE(true, false);
     if (typed) {
@@ -59,8 +58,8 @@ TEST_CASE("a terminal stopped by Ctrl-S pauses the child for as long as it takes
     } else {
         REQUIRE(tcflow(p.ours.get(), TCOOFF) == 0);
     }
-    REQUIRE(give(*s, "held\n") == verdict::full);
-    CHECK(s->look().queued == 5);
+    REQUIRE(give(*s, "held\n") == flow::pause);
+    CHECK(s->counts().queued == 5);
     CHECK(r.count() == 0);
     if (typed) {
         REQUIRE(write(p.theirs.get(), "\x11", 1) == 1);  // Ctrl-Q
@@ -70,7 +69,7 @@ TEST_CASE("a terminal stopped by Ctrl-S pauses the child for as long as it takes
     CHECK(r.wait(1));
     CHECK(read_exactly(p.theirs.get(), 5) == "held\n");
     CHECK(s->flush(now() + hang));
-    CHECK(s->look().dropped == 0);
+    CHECK(s->counts().dropped == 0);
 }
 
 TEST_CASE("once the child has exited, a stopped terminal is waited for no longer than the limit") {
@@ -79,22 +78,22 @@ TEST_CASE("once the child has exited, a stopped terminal is waited for no longer
     options chosen;
     chosen.stall = 50 * millisecond;
     forwarder f(p.ours.get(), chosen);
-    rooms r;
+    calls r;
     const auto s = f.open(r.call());
     REQUIRE(tcflow(p.ours.get(), TCOOFF) == 0);
-    REQUIRE(give(*s, "held\n") == verdict::full);
+    REQUIRE(give(*s, "held\n") == flow::pause);
     s->finishing();
     CHECK(r.wait(1));
-    CHECK(give(*s, "last\n") == verdict::room);
+    CHECK(give(*s, "last\n") == flow::more);
     CHECK_FALSE(s->flush(now() + hang));
-    CHECK(s->look().dropped == 10);
+    CHECK(s->counts().dropped == 10);
     REQUIRE(tcflow(p.ours.get(), TCOON) == 0);
 }
 
 TEST_CASE("a large output reaches a terminal complete and in order") {
     const ends p = make_pty();
     forwarder f(p.ours.get(), {});
-    rooms r;
+    calls r;
     const auto s = f.open(r.call());
     std::string text;
     for (int i = 0; text.size() < 500000; ++i) text += std::to_string(i) + "\n";
@@ -102,7 +101,7 @@ TEST_CASE("a large output reaches a terminal complete and in order") {
     std::thread reader([&] { got = read_exactly(p.theirs.get(), text.size()); });
     int pauses = 0;
     for (std::size_t at = 0; at < text.size(); at += 20000) {
-        if (give(*s, std::string_view(text).substr(at, 20000)) == verdict::full) {
+        if (give(*s, std::string_view(text).substr(at, 20000)) == flow::pause) {
             REQUIRE(r.wait(++pauses));
         }
     }
@@ -118,13 +117,13 @@ TEST_CASE("a terminal that hangs up ends forwarding with EIO") {
     p.theirs.reset();
     give(*s, "lost\n");
     CHECK(f.failed() == EIO);
-    CHECK(s->look().dropped == 5);
+    CHECK(s->counts().dropped == 5);
 }
 
 TEST_CASE("the master side of a pty is not opened anew") {
     const ends p = make_pty();
     forwarder f(p.theirs.get(), {});
-    CHECK(f.way() == "terminal");
+    CHECK(f.writer_name() == "terminal");
     const auto s = f.open({});
     give(*s, "typed");
     CHECK(s->flush(now() + hang));

@@ -59,21 +59,12 @@ void operator delete[](void* what, const std::nothrow_t&) noexcept {
 using namespace logging_test;
 using fd2::severity;
 
-TEST_CASE("without memory a log call drops, counts and returns") {
+TEST_CASE_METHOD(log_place, "without memory a log call drops, counts and returns") {
     const auto got_before = GENERATE(0, 1);
-    const scratch dir;
-    console tty;
-    log_options options;
-    options.console = tty.writer();
-    options.file = dir / "log";
-    std::uint64_t failed = 0;
     {
         const auto log = open_log(options);
-        bell room;
-        const auto sink = log->open_lines(room.ring());
+        const auto lines = open_lines(*log);
         // The first record needs a block, which cannot be had.
-        line_record line;
-        line.text = "a line";
         failures = 0;
         this_thread_fails = true;
         for (int i = 0; i < 5; ++i) {
@@ -81,60 +72,48 @@ TEST_CASE("without memory a log call drops, counts and returns") {
             log->on_event({severity::error, "no memory"});
         }
         this_thread_still_gets = got_before;
-        const verdict said = sink->offer(line);
+        const fd2::flow said = lines->offer(make_line("a line", 1));
         this_thread_still_gets = 0;
         this_thread_fails = false;
-        failed = failures;
-        CHECK(said == verdict::room);
-        CHECK(log->stats().events_dropped == 5);
-        CHECK(sink->counts().dropped == 1);
-        REQUIRE(tty.wait_for("dropped: no room in the log queue"));
+        CHECK(failures >= 6);
+        CHECK(said == fd2::flow::more);
+        CHECK(lines->counts().dropped == 1);
+        REQUIRE(tty.wait_for("1 line was not logged: the log queue was full"));
         say(*log, severity::error, "memory again");
     }
-    CHECK(failed >= 6);
-    CHECK(tty.count("memory again") == 1);
-    CHECK(tty.count("no memory") == 0);
+    CHECK(tty.count("6 records were not written: the log queue was full") == 1);
+    CHECK(contents(options.file).find("memory again") != std::string::npos);
+    CHECK(contents(options.file).find("no memory") == std::string::npos);
 }
 
-TEST_CASE("the log thread survives a lack of memory and loses only what it could not hold") {
-    const scratch dir;
-    std::atomic<int> heard{0};
-    log_options options;
-    options.console = [&heard](std::string_view) {
-        ++heard;
-        return true;
-    };
-    options.file = dir / "log";
-    const auto log = open_log(options);
-    const auto sink = log->open_lines({});
-    say(*log, severity::error, "before");
-    REQUIRE(log->flush(soon()));
-    exempt = true;
-    failures = 0;
-    others_fail = true;
-    log->on_event({severity::error, "a message that is too long for any small string"});
-    line_record line;
-    const std::string text(600'000, 'x');  // beyond what the log thread holds in reserve
-    line.text = text;
-    sink->offer(line);
-    const bool settled = log->flush(soon());
-    others_fail = false;
-    exempt = false;
-    REQUIRE(settled);
-    CHECK(failures > 0);
-    CHECK(log->stats().events_dropped == 1);
-    CHECK(sink->counts().dropped == 1);
-    say(*log, severity::error, "after");
-    REQUIRE(log->flush(soon()));
-    CHECK(heard >= 2);
+TEST_CASE_METHOD(log_place,
+                 "the log thread survives a lack of memory and loses only what it could not hold") {
+    {
+        const auto log = open_log(options);
+        const auto lines = open_lines(*log);
+        say(*log, severity::error, "before");
+        log->settle(soon());
+        exempt = true;
+        failures = 0;
+        others_fail = true;
+        log->on_event({severity::error, "a message that is too long for any small string"});
+        const std::string text(600'000, 'x');  // beyond what the log thread holds in reserve
+        lines->offer(make_line(text, 1));
+        log->settle(soon());
+        others_fail = false;
+        exempt = false;
+        CHECK(failures > 0);
+        CHECK(lines->counts().dropped == 1);
+        say(*log, severity::error, "after");
+    }
+    CHECK(tty.count("2 records were not written") == 1);
+    CHECK(contents(options.file).find("before") != std::string::npos);
     CHECK(contents(options.file).find("after") != std::string::npos);
 }
 
-TEST_CASE("a service that cannot be built for lack of memory is a failure, not an exception") {
-    log_options options;
-    options.console = [](std::string_view) { return true; };
+TEST_CASE("a log that cannot be built for lack of memory is a failure, not an exception") {
     this_thread_fails = true;
-    const auto opened = log_service::open(std::move(options));
+    const auto opened = fd2::logging::log::open({});
     this_thread_fails = false;
     REQUIRE_FALSE(opened);
     CHECK(opened.error().sys_errno == ENOMEM);

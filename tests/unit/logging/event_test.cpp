@@ -1,8 +1,7 @@
-// Events: to the console and to the file, from many threads, never blocking.
+// Events: to the file, from many threads, never blocking.
 #include <dirent.h>
 #include <signal.h>
 
-#include <stdexcept>
 #include <thread>
 
 #include "unit/logging/support.hpp"
@@ -32,40 +31,17 @@ std::string log_thread_status() {
 
 }  // namespace
 
-TEST_CASE("the console gets one line an event, from its level on") {
-    console tty;
-    log_options options;
-    options.console = tty.writer();
-    {
-        const auto log = open_log(options);
-        say(*log, severity::info, "not shown");
-        say(*log, severity::warning, "pipe: Too many open files (EMFILE)");
-        log->on_event({severity::error, "a\nb\x1B[2Jc", "pipe", 3, 99});
-    }
-    CHECK(tty.lines() == std::vector<std::string>{
-                             "fd2: warning: pipe: Too many open files (EMFILE)\n",
-                             "fd2: error: a\\nb\\x1b[2Jc\n",
-                         });
-}
-
 TEST_CASE("the file gets a JSON object a line, with channel, backend and pid") {
     const scratch dir;
-    console tty;
     log_options options;
-    options.console = tty.writer();
-    options.console_level = std::nullopt;
     options.file = dir / "log";
-    options.file_level = severity::debug;
+    options.level = severity::debug;
     {
         const auto log = open_log(options);
         say(*log, severity::trace, "not kept");
         log->on_event({severity::debug, "a \"quoted\"\nmessage\xFF", "socketpair", 7, 4711});
         say(*log, severity::error, "nobody's");
-        REQUIRE(log->flush(soon()));
-        CHECK(log->stats().events_offered == 2);
-        CHECK(log->stats().file_written == 2);
     }
-    CHECK(tty.lines().empty());
     const auto got = records(options.file);
     REQUIRE(got.size() == 2);
     CHECK(got[0]["level"] == "debug");
@@ -80,12 +56,39 @@ TEST_CASE("the file gets a JSON object a line, with channel, backend and pid") {
     CHECK(got[1]["pid"].is_null());
 }
 
+TEST_CASE("a run is a record of its own, with the report as it is") {
+    const scratch dir;
+    log_options options;
+    options.file = dir / "log";
+    {
+        const auto log = open_log(options);
+        REQUIRE(log->takes_documents());
+        say(*log, severity::info, "before");
+        log->on_document({severity::info, R"({"bytes":7})", "pipe", 1, 4711},
+                         fd2::logging::kind::run);
+        log->on_document({severity::info, "{}"}, fd2::logging::kind::run);
+    }
+    const auto got = records(options.file);
+    REQUIRE(got.size() == 3);
+    CHECK(got[1]["kind"] == "run");
+    CHECK(got[1]["channel"] == 1);
+    CHECK(got[1]["backend"] == "pipe");
+    CHECK(got[1]["pid"] == 4711);
+    CHECK(got[1]["report"]["bytes"] == 7);
+    CHECK(got[1]["time"].get<std::string>() >= got[0]["time"].get<std::string>());
+    CHECK(got[2]["channel"].is_null());
+    options.level = severity::warning;
+    CHECK_FALSE(open_log(options)->takes_documents());
+    options.level = severity::info;
+    options.file.clear();
+    CHECK_FALSE(open_log(options)->takes_documents());
+}
+
 TEST_CASE("eight threads of events: all arrive, each thread's in order") {
     constexpr int threads = 8, each = 3000;
     const scratch dir;
     log_options options;
     options.file = dir / "log";
-    options.queue_records = threads * each;
     options.queue_bytes = 64U << 20;
     {
         const auto log = open_log(options);
@@ -110,73 +113,29 @@ TEST_CASE("eight threads of events: all arrive, each thread's in order") {
     CHECK(next == std::vector<int>(threads, each));
 }
 
-TEST_CASE("a console that refuses or throws is counted and disturbs nothing else") {
-    const scratch dir;
-    log_options options;
-    int calls = 0;
-    options.console = [&calls](std::string_view) -> bool {
-        if (++calls % 2 == 0) throw std::runtime_error("no");
-        return false;
-    };
-    options.file = dir / "log";
+TEST_CASE_METHOD(log_place, "a full queue drops events, counts them, and says so") {
+    options.queue_bytes = 64 << 10;
     {
         const auto log = open_log(options);
-        for (int i = 0; i < 4; ++i) say(*log, severity::error, "x");
-        REQUIRE(log->flush(soon()));
-        CHECK(log->stats().console_refused == 4);
+        say(*log, severity::error, std::string(63 << 10, 'x'));
+        log->settle(soon());
+        hold_thread(*log, tty);
+        for (int i = 0; i < 10; ++i) say(*log, severity::error, std::string(10 << 10, 'y'));
+        tty.let_go();
     }
-    CHECK(calls == 4);
-    CHECK(records(options.file).size() == 4);
+    CHECK(
+        tty.lines() ==
+        std::vector<std::string>{
+            "1 log record was dropped: the log queue was full",  // the one that holds
+            "4 log records were dropped: the log queue was full",
+            "log file: " + options.file + ": 5 records were not written: the log queue was full"});
+    CHECK(records(options.file).size() == 1 + 6 + 2);
 }
 
-TEST_CASE("a full queue drops events, counts them, and says so once") {
-    console tty;
-    log_options options;
-    options.console = tty.writer();
-    options.queue_records = 10;
-    std::uint64_t dropped = 0;
+TEST_CASE_METHOD(log_place, "the log thread is named, takes no signal, and is gone with the log") {
     {
         const auto log = open_log(options);
         hold_thread(*log, tty);
-        // The held event still occupies the queue: it is not done with.
-        for (int i = 0; i < 30; ++i) say(*log, severity::error, "one of many");
-        dropped = log->stats().events_dropped;
-        tty.let_go();
-    }
-    CHECK(dropped == 21);
-    CHECK(tty.count("one of many") == 9);
-    CHECK(tty.count("21 log records were dropped: no room in the log queue") == 1);
-    CHECK(tty.lines().size() == 11);
-}
-
-TEST_CASE("the queue's bound on bytes holds as well, and one huge event is just dropped") {
-    console tty;
-    log_options options;
-    options.console = tty.writer();
-    options.queue_bytes = 64 << 10;
-    const auto log = open_log(options);
-    say(*log, severity::error, std::string(65 << 10, 'x'));
-    REQUIRE(tty.wait_for("1 log record was dropped"));
-    CHECK(log->stats().events_dropped == 1);
-    say(*log, severity::error, std::string(63 << 10, 'x'));
-    REQUIRE(log->flush(soon()));
-    CHECK(tty.count("xxxx") == 1);
-    hold_thread(*log, tty);
-    for (int i = 0; i < 10; ++i) say(*log, severity::error, std::string(10 << 10, 'y'));
-    CHECK(log->stats().events_dropped == 5);  // the huge one, and four of these
-    tty.let_go();
-    REQUIRE(log->flush(soon()));
-    CHECK(tty.count("yyyy") == 6);
-}
-
-TEST_CASE("the log thread is named, takes no signal, and is gone with the service") {
-    console tty;
-    log_options options;
-    options.console = tty.writer();
-    {
-        const auto log = open_log(options);
-        say(*log, severity::error, "there");
-        REQUIRE(tty.wait_for("there"));
         const std::string status = log_thread_status();
         const std::size_t at = status.find("SigBlk:\t");
         REQUIRE(at != status.npos);
@@ -187,6 +146,7 @@ TEST_CASE("the log thread is named, takes no signal, and is gone with the servic
         sigset_t ours;
         REQUIRE(::pthread_sigmask(SIG_BLOCK, nullptr, &ours) == 0);
         CHECK(::sigismember(&ours, SIGTERM) == 0);
+        tty.let_go();
     }
     CHECK(log_thread_status().empty());
 }
@@ -195,19 +155,16 @@ TEST_CASE("every descriptor is close-on-exec, and none is left") {
     const scratch dir;
     const auto before = names_in("/proc/self/fd");
     log_options options;
-    options.console = [](std::string_view) { return true; };
     options.file = dir / "log";
     options.max_size = 200;
-    options.syslog = true;
-    options.syslog_socket = dir / "nobody";
+    options.syslog = dir / "nobody";
     {
         const auto log = open_log(options);
         for (int i = 0; i < 20; ++i) say(*log, severity::error, "fill and rotate");
-        log->reopen();
-        REQUIRE(log->flush(soon()));
-        CHECK(log->stats().rotations > 0);
+        log->settle(soon());
+        CHECK(std::filesystem::exists(options.file + ".1"));
         const auto during = names_in("/proc/self/fd");
-        CHECK(during.size() == before.size() + 2);
+        CHECK(during.size() == before.size() + 3);  // the file, its directory, the wake-up
         for (const std::string& name : during) {
             if (std::find(before.begin(), before.end(), name) != before.end()) continue;
             const int flags = ::fcntl(std::stoi(name), F_GETFD);
@@ -217,15 +174,12 @@ TEST_CASE("every descriptor is close-on-exec, and none is left") {
     CHECK(names_in("/proc/self/fd").size() == before.size());
 }
 
-TEST_CASE("a service without any target takes events and lines, and starts nothing of Boost.Log") {
+TEST_CASE("a log without a file takes events and lines, and counts the lines as dropped") {
     const auto log = open_log({});
     say(*log, severity::error, "nobody listens");
-    bell room;
-    const auto lines = log->open_lines(room.ring());
-    line_record line;
-    line.text = "x";
-    CHECK(lines->offer(line) == verdict::room);
-    CHECK(log->flush(soon()));
-    CHECK(log->stats().events_offered == 0);
+    calls resumed;
+    const auto lines = open_lines(*log, resumed.call());
+    CHECK(lines->offer(make_line("x", 1)) == fd2::flow::more);
+    log->settle(soon());
     CHECK(lines->counts().dropped == 1);
 }

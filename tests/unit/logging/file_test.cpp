@@ -2,7 +2,6 @@
 #include <sys/wait.h>
 
 #include <map>
-#include <thread>
 
 #include "unit/logging/support.hpp"
 
@@ -14,7 +13,7 @@ namespace {
 fd2::failure open_failure(const std::string& path) {
     log_options options;
     options.file = path;
-    const auto opened = log_service::open(options);
+    const auto opened = fd2::logging::log::open(options);
     REQUIRE_FALSE(opened);
     return opened.error();
 }
@@ -31,7 +30,7 @@ std::vector<json> all_records(const std::string& path) {
     return out;
 }
 
-void write_numbered(log_service& log, int from, int to) {
+void write_numbered(fd2::logging::log& log, int from, int to) {
     for (int i = from; i < to; ++i) say(log, severity::info, std::to_string(i));
 }
 
@@ -60,7 +59,7 @@ TEST_CASE("a file that cannot be opened fails with operation, object and errno")
             log_options options;
             options.file = path;
             if (::setuid(65534) != 0) ::_exit(3);
-            const auto opened = log_service::open(options);
+            const auto opened = fd2::logging::log::open(options);
             ::_exit(!opened && opened.error().sys_errno == EACCES &&
                             opened.error().code == fd2::errc::denied
                         ? 0
@@ -101,15 +100,14 @@ TEST_CASE("rotation keeps every record while files are kept") {
     options.file = dir / "log";
     options.max_size = 4096;
     options.keep = 1000;
-    std::uint64_t rotations = 0;
     {
         const auto log = open_log(options);
         write_numbered(*log, 0, 2000);
         say(*log, severity::info, std::string(10'000, 'x'));  // larger than a file
         write_numbered(*log, 2001, 2100);
-        REQUIRE(log->flush(soon()));
-        rotations = log->stats().rotations;
     }
+    std::uint64_t rotations = 0;
+    while (std::filesystem::exists(options.file + '.' + std::to_string(rotations + 1))) ++rotations;
     CHECK(rotations > 40);
     const auto got = all_records(options.file);
     REQUIRE(got.size() == 2100);
@@ -135,7 +133,7 @@ TEST_CASE("rotation keeps as many files as asked, the newest records without a g
         // In rounds, so that the file stands at different fills when a write comes.
         for (int i = 0; i < 300; i += 10) {
             write_numbered(*log, i, i + 10);
-            REQUIRE(log->flush(soon()));
+            log->settle(soon());
         }
     }
     std::size_t files = 0;
@@ -149,36 +147,29 @@ TEST_CASE("rotation keeps as many files as asked, the newest records without a g
     for (const json& record : got) CHECK(record["message"] == std::to_string(expected++));
 }
 
-TEST_CASE("a max_size of 0 never rotates") {
-    const scratch dir;
-    log_options options;
-    options.file = dir / "log";
-    options.max_size = 0;
-    {
-        const auto log = open_log(options);
-        write_numbered(*log, 0, 1000);
-    }
-    CHECK(records(options.file).size() == 1000);
-    CHECK_FALSE(std::filesystem::exists(options.file + ".1"));
-}
-
-TEST_CASE("two services with one file share it and its rotation without losing a record") {
+TEST_CASE("two processes with one file share it and its rotation without losing a record") {
     const scratch dir;
     log_options options;
     options.file = dir / "log";
     options.max_size = 3000;
     options.keep = 10'000;
-    options.queue_records = 10'000;
     constexpr int each = 1500;
-    {
-        const auto one = open_log(options), other = open_log(options);
-        std::thread first([&] {
-            for (int i = 0; i < each; ++i)
-                one->on_event({severity::info, std::to_string(i), "", 1});
-        });
-        for (int i = 0; i < each; ++i) other->on_event({severity::info, std::to_string(i), "", 2});
-        first.join();
+    const auto write_as = [&](std::uint64_t channel) {
+        const auto log = open_log(options);
+        for (int i = 0; i < each; ++i) {
+            log->on_event({severity::info, std::to_string(i), "", channel});
+        }
+    };
+    const pid_t pid = ::fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) {
+        write_as(1);
+        ::_exit(0);
     }
+    write_as(2);
+    int status = 0;
+    REQUIRE(::waitpid(pid, &status, 0) == pid);
+    REQUIRE(status == 0);
     std::map<int, std::vector<bool>> seen{{1, std::vector<bool>(each)},
                                           {2, std::vector<bool>(each)}};
     std::size_t found = 0;
@@ -195,84 +186,46 @@ TEST_CASE("two services with one file share it and its rotation without losing a
     CHECK(seen[2] == std::vector<bool>(each, true));
 }
 
-TEST_CASE("a renamed file is written on until it is reopened") {
-    const scratch dir;
-    console tty;
-    log_options options;
-    options.console = tty.writer();
-    options.file = dir / "log";
+TEST_CASE_METHOD(log_place, "a renamed file is written on until there is a new one") {
     const auto log = open_log(options);
     say(*log, severity::info, "one");
-    REQUIRE(log->flush(soon()));
-    std::filesystem::rename(options.file, dir / "moved");
-    say(*log, severity::info, "two");
-    say(*log, severity::info, "three");
-    REQUIRE(log->flush(soon()));
-    CHECK_FALSE(std::filesystem::exists(options.file));
-    log->reopen();
-    say(*log, severity::info, "four");
-    REQUIRE(log->flush(soon()));
-    const auto moved = records(dir / "moved");
-    REQUIRE(moved.size() >= 2);
-    CHECK(moved[0]["message"] == "one");
-    CHECK(moved[1]["message"] == "two");
-    const auto fresh = records(options.file);
-    REQUIRE_FALSE(fresh.empty());
-    CHECK(fresh.back()["message"] == "four");
-    CHECK(tty.count("it was renamed") == 1);
-    CHECK(tty.count("") == 1);  // once, and nothing else
-}
-
-TEST_CASE("a file with a successor is left for it") {
-    const scratch dir;
-    log_options options;
-    options.file = dir / "log";
-    const auto log = open_log(options);
-    say(*log, severity::info, "one");
-    REQUIRE(log->flush(soon()));
+    log->settle(soon());
     std::filesystem::rename(options.file, dir / "log.1");
-    std::ofstream(options.file).flush();
     say(*log, severity::info, "two");
-    REQUIRE(log->flush(soon()));
-    CHECK(records(dir / "log.1").size() == 1);
+    log->settle(soon());
+    CHECK_FALSE(std::filesystem::exists(options.file));
+    std::ofstream(options.file).flush();
+    say(*log, severity::info, "three");
+    log->settle(soon());
+    CHECK(records(dir / "log.1").size() == 2);
     const auto got = records(options.file);
     REQUIRE(got.size() == 1);
-    CHECK(got[0]["message"] == "two");
+    CHECK(got[0]["message"] == "three");
+    CHECK(tty.lines().empty());
 }
 
-TEST_CASE("a deleted file is made again, and the console says so once") {
-    const scratch dir;
-    console tty;
-    log_options options;
-    options.console = tty.writer();
-    options.file = dir / "log";
+TEST_CASE_METHOD(log_place, "a successor that cannot be opened keeps the old file") {
+    const auto log = open_log(options);
+    std::filesystem::rename(options.file, dir / "moved");
+    std::filesystem::create_directory(options.file);
+    say(*log, severity::info, "kept");
+    log->settle(soon());
+    CHECK(tty.count("(EISDIR)") == 1);
+    CHECK(contents(dir / "moved").find("kept") != std::string::npos);
+}
+
+TEST_CASE_METHOD(log_place, "a deleted file is created again, and the console reports it once") {
     const auto log = open_log(options);
     for (const char* text : {"one", "two", "three"}) {
         std::filesystem::remove(options.file);
         say(*log, severity::info, text);
-        REQUIRE(log->flush(soon()));
+        log->settle(soon());
         const auto got = records(options.file);
         REQUIRE_FALSE(got.empty());
         CHECK(got[0]["message"] == text);
     }
-    CHECK(tty.count("it was deleted and is made again") == 1);
+    CHECK(tty.count("deleted; created again") == 1);
     CHECK(tty.lines().size() == 1);
-}
-
-TEST_CASE("a reopen that fails keeps the old file") {
-    const scratch dir;
-    console tty;
-    log_options options;
-    options.console = tty.writer();
-    options.file = dir / "log";
-    const auto log = open_log(options);
-    std::filesystem::rename(options.file, dir / "moved");
-    std::filesystem::create_directory(options.file);
-    log->reopen();
-    REQUIRE(tty.wait_for("(EISDIR)"));
-    say(*log, severity::info, "kept");
-    REQUIRE(log->flush(soon()));
-    CHECK(contents(dir / "moved").find("kept") != std::string::npos);
 }
 
 TEST_CASE("a symbolic link stays one: its target is rotated") {
@@ -291,46 +244,19 @@ TEST_CASE("a symbolic link stays one: its target is rotated") {
     CHECK_FALSE(std::filesystem::exists(dir / "log.1"));
 }
 
-TEST_CASE("a rotation that cannot be made loses no record") {
-    const scratch dir;
-    console tty;
-    log_options options;
-    options.console = tty.writer();
-    options.file = dir / "log";
+TEST_CASE_METHOD(log_place, "a rotation that cannot be made loses no record") {
     options.max_size = 1000;
     options.keep = 1;
     std::filesystem::create_directories(dir / "log.1/in the way");
     {
         const auto log = open_log(options);
         write_numbered(*log, 0, 100);
-        REQUIRE(log->flush(soon()));
+        log->settle(soon());
         write_numbered(*log, 100, 200);
     }
     const auto got = records(options.file);
     std::size_t numbered = 0;
     for (const json& record : got) numbered += record["level"] == "info";
     CHECK(numbered == 200);
-    CHECK(tty.count("rotate log file") == 1);
-}
-
-TEST_CASE("a relative path is meant from where the program stood") {
-    const scratch dir;
-    std::filesystem::create_directory(dir / "elsewhere");
-    const auto before = std::filesystem::current_path();
-    std::filesystem::current_path(dir / ".");
-    log_options options;
-    options.file = "log";
-    options.max_size = 1000;
-    options.keep = 100;
-    {
-        const auto log = open_log(options);
-        std::filesystem::current_path(dir / "elsewhere");
-        write_numbered(*log, 0, 50);
-        REQUIRE(log->flush(soon()));
-        log->reopen();
-        write_numbered(*log, 50, 60);
-    }
-    std::filesystem::current_path(before);
-    CHECK(std::filesystem::is_empty(dir / "elsewhere"));
-    CHECK(all_records(dir / "log").size() == 60);
+    CHECK(tty.count("not rotated: log.1 is not an fd2 log") == 1);
 }

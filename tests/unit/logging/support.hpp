@@ -3,13 +3,10 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <condition_variable>
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <mutex>
@@ -20,8 +17,10 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "logging/log_service.hpp"
+#include "logging/log.hpp"
+#include "support/calls.hpp"
 #include "support/catch.hpp"
+#include "support/scratch.hpp"
 
 namespace logging_test {
 
@@ -32,26 +31,6 @@ using namespace fd2::logging;
 inline fd2::nanoseconds_t soon() {
     return fd2::after(fd2::now(), 60 * fd2::second);
 }
-
-/// A directory of its own, removed with everything in it.
-class scratch {
-  public:
-    scratch() {
-        char name[] = "/tmp/fd2-logging-XXXXXX";
-        REQUIRE(::mkdtemp(name) != nullptr);
-        path_ = name;
-    }
-    ~scratch() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    scratch(const scratch&) = delete;
-    scratch& operator=(const scratch&) = delete;
-    std::string operator/(std::string_view name) const { return path_ + '/' + std::string(name); }
-
-  private:
-    std::string path_;
-};
 
 inline std::string contents(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
@@ -72,17 +51,16 @@ inline std::vector<json> records(const std::string& path) {
     return parse_lines(contents(path));
 }
 
-/// The console of a test: keeps what it is told, and can be made to hold the log thread. (A real
-/// console never blocks; holding the thread is how a test gets a full queue without a race.)
+/// What the log says of itself; can be made to hold the log thread. (A real console never blocks;
+/// holding the thread is how a test gets a full queue without a race.)
 class console {
   public:
-    std::function<bool(std::string_view)> writer() {
-        return [this](std::string_view line) {
+    std::function<void(const fd2::event&)> reader() {
+        return [this](const fd2::event& what) {
             std::unique_lock lock(mutex_);
-            lines_.emplace_back(line);
+            lines_.emplace_back(what.message);
             said_.notify_all();
             said_.wait(lock, [this] { return !held_; });
-            return true;
         };
     }
     void hold() {
@@ -94,10 +72,10 @@ class console {
         held_ = false;
         said_.notify_all();
     }
-    /// Waits until a line contains `text`.
-    bool wait_for(std::string_view text) {
+    /// Waits until `times` lines contain `text`.
+    bool wait_for(std::string_view text, std::size_t times = 1) {
         std::unique_lock lock(mutex_);
-        return said_.wait_for(lock, std::chrono::seconds(60), [&] { return find(text) != 0; });
+        return said_.wait_for(lock, std::chrono::seconds(60), [&] { return find(text) >= times; });
     }
     std::size_t count(std::string_view text) {
         const std::unique_lock lock(mutex_);
@@ -120,51 +98,72 @@ class console {
     bool held_ = false;
 };
 
-inline std::unique_ptr<log_service> open_log(log_options options) {
+/// What most tests begin with: a directory, and a log in it that tells the console about itself.
+struct log_place {
+    scratch dir;
+    console tty;
+    log_options options;
+
+    log_place() {
+        options.report = tty.reader();
+        options.file = dir / "log";
+    }
+};
+
+inline std::unique_ptr<fd2::logging::log> open_log(log_options options) {
     // On a loaded machine the ordinary bound on the last flush must not decide a test.
     if (options.flush == log_options{}.flush) options.flush = 60 * fd2::second;
-    auto opened = log_service::open(std::move(options));
+    auto opened = fd2::logging::log::open(std::move(options));
     INFO((opened ? std::string() : opened.error().message));
     REQUIRE(opened);
     return std::move(opened).value();
 }
 
-inline void say(log_service& log, fd2::severity level, std::string_view message) {
-    log.on_event({level, message});
+inline void say(fd2::logging::log& to, fd2::severity level, std::string_view message) {
+    to.on_event({level, message});
 }
 
-/// Makes the log thread stand in the console writer until `let_go`.
-inline void hold_thread(log_service& log, console& where) {
-    const std::string mark = "the thread is held, " + std::to_string(where.lines().size());
+/// Makes the log thread stand in the console until `let_go`. It costs one lost record, an event
+/// that is longer than any queue of these tests.
+inline void hold_thread(fd2::logging::log& to, console& where) {
+    const std::string_view told = "1 log record was dropped";
+    const std::size_t before = where.count(told);
     where.hold();
-    say(log, fd2::severity::error, mark);
-    REQUIRE(where.wait_for(mark));
+    say(to, fd2::severity::error, std::string(5U << 20, 'x'));
+    REQUIRE(where.wait_for(told, before + 1));
 }
 
-/// Counts calls and lets a test wait for them.
-class bell {
-  public:
-    std::function<void()> ring() {
-        return [this] {
-            const std::unique_lock lock(mutex_);
-            ++rung_;
-            changed_.notify_all();
-        };
-    }
-    bool wait_for(int times) {
-        std::unique_lock lock(mutex_);
-        return changed_.wait_for(lock, std::chrono::seconds(60), [&] { return rung_ >= times; });
-    }
-    int rung() {
-        const std::unique_lock lock(mutex_);
-        return rung_;
-    }
+/// The lines of a child with channel 5, backend pipe and pid 42.
+inline std::shared_ptr<queue> open_lines(fd2::logging::log& to, std::function<void()> resume = {}) {
+    auto whose = std::make_shared<line_origin>();
+    whose->channel = 5;
+    whose->moved_to("pipe");
+    whose->spawned(42);
+    auto lines = to.open_lines(std::move(resume));
+    lines->set_origin(std::move(whose));
+    return lines;
+}
 
-  private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    int rung_ = 0;
-};
+inline fd2::line_view make_line(std::string_view text, std::uint64_t number) {
+    fd2::line_view line;
+    line.head = text;
+    line.number = number;
+    line.time = 1709251199'123456789;
+    return line;
+}
+
+/// Offers numbered lines of `size` bytes until the answer is `pause`. Returns the next number.
+inline std::uint64_t fill(queue& lines, std::uint64_t number, std::size_t size) {
+    const std::string text(size, 'x');
+    while (lines.offer(make_line(text, number++)) == fd2::flow::more) REQUIRE(number < 1'000'000);
+    return number;
+}
+
+inline std::size_t lines_in(const std::string& path) {
+    std::size_t found = 0;
+    for (const json& record : records(path)) found += record.contains("kind");
+    return found;
+}
 
 inline std::string from_base64(std::string_view text) {
     static constexpr std::string_view digits =

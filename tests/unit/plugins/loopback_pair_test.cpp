@@ -1,5 +1,5 @@
 // The TCP pair, and each safeguard of its handshake.
-#include "support/loopback_pair.hpp"
+#include "media/loopback_pair.hpp"
 
 #include <fcntl.h>
 #include <netinet/tcp.h>

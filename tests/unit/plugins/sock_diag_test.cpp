@@ -1,5 +1,5 @@
 // What the kernel tells of a connection's sender.
-#include "support/sock_diag.hpp"
+#include "media/sock_diag.hpp"
 
 #include <fcntl.h>
 #include <linux/sockios.h>
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "support/loopback_pair.hpp"
+#include "media/loopback_pair.hpp"
 #include "tcp.hpp"
 
 namespace {

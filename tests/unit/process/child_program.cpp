@@ -98,6 +98,10 @@ int main(int argc, char** argv) {
     if (what == "descriptors") return print_descriptors(argv[2]);
     if (what == "count") return count_until_usr1(number, false);
     if (what == "group-count") return count_until_usr1(number, true);
+    if (what == "own-group-count") {  // as timeout(1) does
+        if (::setpgid(0, 0) != 0) return 91;
+        return count_until_usr1(number, false);
+    }
     if (what == "pause") {
         say("ready\n");
         for (;;) ::pause();

@@ -5,6 +5,7 @@
 #include <csignal>
 
 #include "process/spawn.hpp"
+#include "support/deny.hpp"
 #include "unit/process/support.hpp"
 
 using namespace process_test;
@@ -32,7 +33,74 @@ void await_change(const child& child, int flags) {
     REQUIRE(::waitid(P_PID, static_cast<id_t>(child.pid()), &info, flags | WNOWAIT) == 0);
 }
 
+/// A child that ends when `in` is closed.
+child copying(const channel& in, const channel& out) {
+    spawn_spec spec;
+    spec.argv = {child_program, "copy"};
+    spec.standard_input = in.reading.get();
+    spec.standard_output = out.writing.get();
+    auto spawned = spawn(spec);
+    if (!spawned) ::_exit(116);
+    return std::move(spawned).value();
+}
+
 }  // namespace
+
+TEST_CASE("where pidfd_send_signal is refused, a child is signalled by its number") {
+    CHECK(in_fork([] {
+              channel in, out;
+              auto running = copying(in, out);
+              if (!deny(SYS_pidfd_send_signal)) return 1;
+              if (!running.kill(SIGTERM)) return 2;
+              const auto end = running.wait(soon());
+              if (!end || end->signal() != SIGTERM) return 3;
+              // Not any more: the number may be somebody else's.
+              const auto late = running.kill(SIGTERM);
+              return !late && late.error().sys_errno == ESRCH ? 0 : 4;
+          }) == 0);
+}
+
+TEST_CASE("a child that cannot be killed is left to itself, and that is said") {
+    CHECK(in_fork([] {
+              channel in, out;
+              auto running = copying(in, out);
+              if (!deny(SYS_pidfd_send_signal) || !deny(SYS_kill)) return 1;
+              const pid_t pid = running.pid();
+              const auto done = running.put_down();
+              if (done || done.error().sys_errno != EPERM) return 2;
+              if (running.pid() != 0 || running.wait(soon())) return 3;
+              in.writing.reset();
+              return wait_raw(pid) == 0 ? 0 : 4;
+          }) == 0);
+}
+
+TEST_CASE("a destructor does not wait for a child that it cannot kill") {
+    CHECK(in_fork([] {
+              channel in, out;
+              {
+                  const auto running = copying(in, out);
+                  if (!deny(SYS_pidfd_send_signal) || !deny(SYS_kill)) return 1;
+              }
+              return 0;
+          }) == 0);
+}
+
+TEST_CASE("a fork neither signals its parent's child nor waits for it") {
+    channel in, out;
+    auto running = copying(in, out);
+    CHECK(in_fork([&] {
+              child copy(std::move(running));
+              if (copy.kill(SIGKILL) || copy.wait() || copy.try_wait()) return 1;
+              return copy.put_down() ? 0 : 2;
+          }) == 0);
+    const auto end = running.try_wait();
+    REQUIRE(end);
+    CHECK_FALSE(*end);
+    in.writing.reset();
+    const auto how = running.wait(soon());
+    REQUIRE(how);
+    CHECK(how->success());
+}
 
 TEST_CASE("a pidfd is close-on-exec and readable from the end on") {
     channel out;

@@ -69,8 +69,7 @@ TEST_CASE("what is there but cannot be executed is told apart") {
     got = refusal_of({script});
     CHECK(got.sys_errno == ENOENT);
     CHECK(got.why == spawn_refusal::not_executable);
-    CHECK(got.message ==
-          "execute: " + script + ": the interpreter that it names is not there (ENOENT)");
+    CHECK(got.message == "execute: " + script + ": its interpreter is missing (ENOENT)");
 }
 
 TEST_CASE("in PATH a candidate that may not be executed outweighs the missing ones") {

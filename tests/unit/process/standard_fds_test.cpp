@@ -67,8 +67,8 @@ TEST_CASE("the wire is given up: its ends are seen by the peer, 0 and 1 stay tak
         out.writing.reset();
         const auto null = open_null();
         if (!null || (::fcntl(null->get(), F_GETFD) & FD_CLOEXEC) == 0) return 1;
-        if (!give_up(wire_end::standard_input, null->get())) return 2;
-        if (!give_up(wire_end::standard_output, null->get())) return 2;
+        if (!detach_stdio(wire_end::standard_input, null->get())) return 2;
+        if (!detach_stdio(wire_end::standard_output, null->get())) return 2;
         if (!is_null(0) || !is_null(1)) return 3;
         out.reading.reset();
         in.writing.reset();
@@ -87,8 +87,8 @@ TEST_CASE("the wire is given up: its ends are seen by the peer, 0 and 1 stay tak
         wire.reading.reset();
         hold.writing.reset();
         const auto null = open_null();
-        if (!null || !give_up(wire_end::standard_input, null->get()) ||
-            !give_up(wire_end::standard_output, null->get())) {
+        if (!null || !detach_stdio(wire_end::standard_input, null->get()) ||
+            !detach_stdio(wire_end::standard_output, null->get())) {
             ::_exit(1);
         }
         char byte;

@@ -1,5 +1,6 @@
 // The room's parts put together as `fd2 run` uses them, without any stderr handling.
 // Usage: process_wrapper COMMAND [ARGUMENT...]
+// With FAULT in the environment: a fault of its own, once the child runs.
 // With LINGER_FD in the environment: after the child's end, says "ended" on that descriptor and
 // waits for a signal that tells it to stop, as a lingering channel would.
 #include <poll.h>
@@ -10,7 +11,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "process/die_like.hpp"
+#include "process/exit_as.hpp"
 #include "process/inheritance.hpp"
 #include "process/signals.hpp"
 #include "process/spawn.hpp"
@@ -34,11 +35,11 @@ void need(const fd2::status& done) {
     if (!done) refuse(done.error(), 125);
 }
 
-int served(process::signal_duty& duty, process::child& child) {
+int served(process::signal_relay& duty, process::child& child) {
     return need(duty.serve(child)).terminate;
 }
 
-fd2::exit_status run(process::signal_duty& duty, process::child& child) {
+fd2::exit_status run(process::signal_relay& duty, process::child& child) {
     for (;;) {
         pollfd both[] = {{duty.descriptor(), POLLIN, 0}, {child.pidfd(), POLLIN, 0}};
         if (::poll(both, 2, -1) < 0) continue;
@@ -53,7 +54,7 @@ int main(int argc, char** argv) {
     const auto given = need(process::inherited_state::capture());
     need(process::take_default_sigchld());
     need(process::secure_standard_fds());
-    auto duty = need(process::signal_duty::install(given));
+    auto duty = need(process::signal_relay::install(given));
     const auto null = need(process::open_null());
 
     process::spawn_spec spec;
@@ -64,9 +65,10 @@ int main(int argc, char** argv) {
     auto spawned = process::spawn(spec, &refusal);
     if (!spawned) refuse(spawned.error(), static_cast<int>(refusal));
     process::child child = std::move(spawned).value();
-    need(process::give_up(process::wire_end::standard_input, null.get()));
-    need(process::give_up(process::wire_end::standard_output, null.get()));
+    need(process::detach_stdio(process::wire_end::standard_input, null.get()));
+    need(process::detach_stdio(process::wire_end::standard_output, null.get()));
 
+    if (std::getenv("FAULT")) __builtin_trap();
     const auto status = run(duty, child);
     if (const char* linger = std::getenv("LINGER_FD")) {
         if (::write(std::atoi(linger), "ended\n", 6) != 6) return 124;
@@ -74,5 +76,5 @@ int main(int argc, char** argv) {
             ::poll(&one, 1, -1);
         }
     }
-    process::die_like(status);
+    process::exit_as(status);
 }

@@ -1,57 +1,37 @@
-// broken/NAME.yaml holds mistakes, broken/NAME.expected the exact words that fd2 has for them.
-//
-// `test_settings '[.approve]'` rewrites the expected files; read the difference before you keep it.
-#include <algorithm>
-#include <filesystem>
+// The cases of broken_cases.txt: files with mistakes, and the exact words that fd2 has for them.
 #include <fstream>
 #include <string>
-#include <vector>
 
 #include "support.hpp"
 #include "support/catch.hpp"
 
 namespace {
 
-std::vector<std::filesystem::path> broken_files() {
-    std::vector<std::filesystem::path> out;
-    for (const auto& entry : std::filesystem::directory_iterator(FD2_BROKEN_DIR)) {
-        if (entry.path().extension() == ".yaml") out.push_back(entry.path());
-    }
-    std::sort(out.begin(), out.end());
-    return out;
-}
-
-std::string words_for(const std::filesystem::path& file) {
-    const auto got = fd2::settings::load_file(file.string());
-    return test::said(got.diagnostics, FD2_BROKEN_DIR);
-}
-
-std::filesystem::path expected_for(std::filesystem::path file) {
-    return file.replace_extension(".expected");
-}
+const std::string table = FD2_TABLES_DIR "/broken_cases.txt";
 
 }  // namespace
 
 TEST_CASE("every broken file is refused with the place, the key and the way out") {
-    const auto files = broken_files();
-    REQUIRE(files.size() >= 40);
-    for (const auto& file : files) {
-        INFO(file.filename().string());
-        CHECK_FALSE(fd2::settings::load_file(file.string()).ok());
-        CHECK(words_for(file) == test::read(expected_for(file).string()));
-    }
-}
-
-TEST_CASE("every expected file belongs to a broken one") {
-    for (const auto& entry : std::filesystem::directory_iterator(FD2_BROKEN_DIR)) {
-        auto file = entry.path();
-        CHECK(std::filesystem::exists(file.replace_extension(".yaml")));
+    const scratch files;
+    const auto cases = test::read_cases(table);
+    REQUIRE(cases.size() >= 40);
+    for (const auto& one : cases) {
+        DYNAMIC_SECTION(one.name) {
+            const auto got = fd2::settings::load_file(files.write(one.name + ".yaml", one.file));
+            CHECK_FALSE(got.ok());
+            CHECK(test::said(got.diagnostics, files.path()) == one.expected);
+        }
     }
 }
 
 TEST_CASE("expected words are written down", "[.approve]") {
-    for (const auto& file : broken_files()) {
-        std::ofstream(expected_for(file), std::ios::binary) << words_for(file);
+    const scratch files;
+    std::string text = test::read(table);
+    text.erase(text.find("\n=== "));
+    for (const auto& one : test::read_cases(table)) {
+        const auto got = fd2::settings::load_file(files.write(one.name + ".yaml", one.file));
+        text += one.source + ">>>\n" + test::said(got.diagnostics, files.path());
     }
+    std::ofstream(table, std::ios::binary) << text;
     SUCCEED();
 }

@@ -15,12 +15,12 @@ namespace {
 
 std::string shown(const loaded& what, bool with_origin, bool json) {
     std::ostringstream out;
-    CHECK(fd2::cli::config_show(what, with_origin, json, out) == (what.ok() ? 0 : 1));
+    CHECK(fd2::cli::config_show(what, with_origin, json, {}, out) == (what.ok() ? 0 : 1));
     return out.str();
 }
 
 /// Every key away from its default, and text that needs care.
-loaded changed(const test::directory& home) {
+loaded changed(const scratch& home) {
     const auto system = home.write("etc.yaml",
                                    "capture: { tail: 1000B }\n"
                                    "forward: { mode: off, prefix: \"a\\\"\\\\\\x1b: # \" }\n"
@@ -35,7 +35,7 @@ loaded changed(const test::directory& home) {
 }  // namespace
 
 TEST_CASE("config check says ok, or every mistake") {
-    const test::directory home;
+    const scratch home;
     std::ostringstream out, err;
     const auto good = home.write("good.yaml", "transport: async\n");
     CHECK(fd2::cli::config_check(good, out, err) == 0);
@@ -59,7 +59,7 @@ TEST_CASE("config check says ok, or every mistake") {
 }
 
 TEST_CASE("what config show prints can be loaded again and gives the same values") {
-    const test::directory home;
+    const scratch home;
     for (const bool with_origin : {false, true}) {
         loaded before = changed(home);
         REQUIRE(test::said(before.diagnostics) == "");
@@ -70,7 +70,7 @@ TEST_CASE("what config show prints can be loaded again and gives the same values
         // Origins differ, of course.
         for (auto* one : {&before, &after}) {
             for (auto& [backend, options] : one->values.options) {
-                for (auto& [name, option] : options) option.from = {};
+                for (auto& [name, option] : options) option.at = {};
             }
         }
         CHECK(after.values == before.values);
@@ -78,7 +78,7 @@ TEST_CASE("what config show prints can be loaded again and gives the same values
 }
 
 TEST_CASE("config show --origin names the layer of every value") {
-    const test::directory home;
+    const scratch home;
     const loaded what = changed(home);
     const std::string text = shown(what, true, false);
     CHECK(text.find("  # " + home.path() + "/etc.yaml:1:18\n") != std::string::npos);
@@ -89,7 +89,7 @@ TEST_CASE("config show --origin names the layer of every value") {
 }
 
 TEST_CASE("config show --json has the shape of a file, or is flat with origins") {
-    const test::directory home;
+    const scratch home;
     const loaded what = changed(home);
     const auto nested = nlohmann::json::parse(shown(what, false, true));
     CHECK(nested["capture"]["tail"] == "1000B");

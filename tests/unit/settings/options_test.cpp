@@ -24,7 +24,7 @@ struct outcome {
 };
 
 outcome check(const std::string& text) {
-    const test::directory home;
+    const scratch home;
     const std::string file = home.write("fd2.yaml", text);
     const loaded got = load_file(file);
     REQUIRE(test::said(got.diagnostics) == "");

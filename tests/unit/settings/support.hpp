@@ -1,56 +1,76 @@
-// What the tests of this room share: files, environments, diagnostics as text.
+// What the tests of this room share: files, tables of cases, environments, diagnostics as text.
 #pragma once
 
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "settings/load.hpp"
+#include "support/scratch.hpp"
 
 namespace test {
-
-/// A private directory, removed at the end.
-class directory {
-  public:
-    directory() {
-        std::string name =
-            (std::filesystem::temp_directory_path() / "fd2-settings-XXXXXX").string();
-        if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp");
-        path_ = name;
-    }
-    directory(const directory&) = delete;
-    directory& operator=(const directory&) = delete;
-    ~directory() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-
-    const std::string& path() const { return path_; }
-
-    /// Writes a file, with the directories above it, and returns its path.
-    std::string write(const std::string& name, std::string_view text) const {
-        const std::filesystem::path full = std::filesystem::path(path_) / name;
-        std::filesystem::create_directories(full.parent_path());
-        std::ofstream(full, std::ios::binary) << text;
-        return full.string();
-    }
-
-  private:
-    std::string path_;
-};
 
 inline std::string read(const std::string& path) {
     std::ifstream in(path, std::ios::binary);
     if (!in) throw std::runtime_error("cannot read " + path);
     return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// One of broken_cases.txt or accepted_cases.txt; the first tells how they are written.
+struct file_case {
+    std::string name;
+    std::string source;    ///< header and file, as the table has them
+    std::string file;      ///< what fd2 is to load
+    std::string expected;  ///< the diagnostics, one a line
+};
+
+/// `\xHH` becomes that byte; a backslash at the end of a line goes, with the line feed.
+inline std::string unescape(const std::string& text) {
+    std::string out;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        if (text[at] != '\\') {
+            out += text[at];
+        } else if (text.at(++at) == 'x') {
+            out += static_cast<char>(std::stoi(text.substr(at + 1, 2), nullptr, 16));
+            at += 2;
+        } else if (text[at] != '\n') {
+            throw std::runtime_error("an escape other than \\xHH: " + text);
+        }
+    }
+    return out;
+}
+
+inline std::vector<file_case> read_cases(const std::string& table) {
+    const std::string begin = "\n=== ", separator = ">>>\n", escaped = " (escaped)";
+    const std::string text = read(table);
+    std::vector<file_case> out;
+    std::set<std::string> names;
+    for (auto at = text.find(begin), next = at; at != std::string::npos; at = next) {
+        next = text.find(begin, at + 1);
+        file_case one;
+        one.source = text.substr(at, next - at);
+        if (const auto end = one.source.find(separator); end != std::string::npos) {
+            one.expected = one.source.substr(end + separator.size());
+            one.source.erase(end);
+        }
+        const auto header_end = one.source.find('\n', 1);
+        one.name = one.source.substr(begin.size(), header_end - begin.size());
+        one.file = one.source.substr(header_end + 1);
+        if (one.source.back() != '\n') {
+            throw std::runtime_error(one.name + ": no blank line before the next case");
+        }
+        if (one.name.ends_with(escaped)) {
+            one.name.erase(one.name.size() - escaped.size());
+            one.file = unescape(one.file);
+        }
+        if (!names.insert(one.name).second) throw std::runtime_error(one.name + " comes twice");
+        out.push_back(one);
+    }
+    return out;
 }
 
 /// A block as execve(2) takes it; owns its strings.

@@ -4,11 +4,10 @@
 #include <string_view>
 #include <vector>
 
-#include "settings/convert.hpp"
 #include "settings/nearest.hpp"
 #include "settings/origin.hpp"
 #include "settings/quantity.hpp"
-#include "settings/spelling.hpp"
+#include "settings/values.hpp"
 #include "support.hpp"
 #include "support/catch.hpp"
 
@@ -39,20 +38,20 @@ TEST_CASE("the largest values are read and one more is refused") {
 }
 
 TEST_CASE("what is nearly a quantity is refused with the right spelling") {
-    CHECK(parse_size("64").way_out == "write 64B or 64KiB");
-    CHECK(parse_size("0").way_out == "write 0B");
-    CHECK(parse_size("65536").way_out == "write 64KiB");
-    CHECK(parse_size("100000").way_out == "write 100000B");
-    CHECK(parse_size("10m").way_out == "write 10MiB");
-    CHECK(parse_size("10 kb").way_out == "write 10KiB");
-    CHECK(parse_duration("50").way_out == "write 50ms");
-    CHECK(parse_duration("3 secs").way_out == "write 3s");
-    CHECK(parse_duration("5m").way_out == "write 5min or 5ms");
+    CHECK(parse_size("64").wrong.advice == "write 64B or 64KiB");
+    CHECK(parse_size("0").wrong.advice == "write 0B");
+    CHECK(parse_size("65536").wrong.advice == "write 64KiB");
+    CHECK(parse_size("100000").wrong.advice == "write 100000B");
+    CHECK(parse_size("10m").wrong.advice == "write 10MiB");
+    CHECK(parse_size("10 kb").wrong.advice == "write 10KiB");
+    CHECK(parse_duration("50").wrong.advice == "write 50ms");
+    CHECK(parse_duration("3 secs").wrong.advice == "write 3s");
+    CHECK(parse_duration("5m").wrong.advice == "write 5min or 5ms");
     for (const std::string_view wrong : {"", " ", "-", "+1KiB", " 1KiB", "1KiB ", "1KiBs", "0x10B",
                                          "1e3B", "\xff", "KiB", "1..B"}) {
         INFO(wrong);
         CHECK_FALSE(parse_size(wrong).value);
-        CHECK_FALSE(parse_size(wrong).way_out.empty());
+        CHECK_FALSE(parse_size(wrong).wrong.advice.empty());
     }
 }
 
@@ -110,7 +109,7 @@ TEST_CASE("text that is shown can neither move the cursor nor fill the screen") 
     CHECK(display(std::string(39, 'x') + "\xe2\x82\xac") == "\"" + std::string(39, 'x') + "...\"");
 
     const diagnostic one{fd2::severity::error, {source::file, "a\nb", 1, 2}, "k\x1b", "m\r", "w"};
-    CHECK(one.text() == "a\\nb:1:2: error: k\\x1b: m\\x0d; w");
+    CHECK(one.text() == "a\\nb:1:2: error: k\\x1b: m\\r; w");
 }
 
 TEST_CASE("a hopeless file is cut short") {
@@ -118,7 +117,7 @@ TEST_CASE("a hopeless file is cut short") {
     for (int i = 0; i < 1000; ++i) out.error({source::file, "f", 1, 1}, "k", "m");
     REQUIRE(out.all().size() == report::limit + 1);
     CHECK(out.all().back().text() ==
-          "f: error: too many mistakes, the rest is not shown; mend these first");
+          "f: error: too many errors; the rest is not shown; fix these first");
 }
 
 TEST_CASE("an error after too many warnings is still an error") {

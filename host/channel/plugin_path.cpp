@@ -1,0 +1,53 @@
+#include "channel/plugin_path.hpp"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace fd2::channel {
+
+directory built_in(const std::string& beside, const std::string& installed) {
+    // A directory that may not be looked at is still the one of this copy.
+    const bool absent = beside.empty() || (::access(beside.c_str(), F_OK) != 0 &&
+                                           (errno == ENOENT || errno == ENOTDIR));
+    return {absent ? installed : beside, trust_source::verified, true};
+}
+
+std::vector<directory> plugin_path(const std::vector<settings::plugin_directory>& named,
+                                   const directory& own) {
+    std::vector<directory> out;
+    for (const auto& [path, from_caller] : named) {
+        out.push_back({path, from_caller ? trust_source::caller : trust_source::verified});
+    }
+    out.push_back(own);
+    return out;
+}
+
+load_policy policy_of(settings::trial_policy given) noexcept {
+    switch (given) {
+        case settings::trial_policy::automatic:
+            return load_policy::automatic;
+        case settings::trial_policy::always:
+            return load_policy::always_tried;
+        case settings::trial_policy::never:
+            break;
+    }
+    return load_policy::untried;
+}
+
+load_policy policy_for_running(const settings::settings& config) noexcept {
+    if (config.plugins.trial == settings::trial_policy::never) return load_policy::untried;
+    return config.swap.require == settings::proof_policy::conforms ? load_policy::proved
+                                                                   : load_policy::always_tried;
+}
+
+settings::available_backends available(std::vector<directory> path) {
+    const loader plugins(std::move(path));
+    settings::available_backends out;
+    for (const auto& one : plugins.discover()) out.names.push_back(one.id);
+    for (const auto& one : plugins.directories()) out.searched.push_back(one.path);
+    return out;
+}
+
+}  // namespace fd2::channel

@@ -1,0 +1,259 @@
+#include "cli/run_control.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "channel/plugin_path.hpp"
+#include "cli/conform.hpp"
+#include "run/plugin_trial.hpp"
+#include "run/watched_files.hpp"
+#include "settings/difference.hpp"
+
+namespace fd2::cli {
+
+namespace {
+
+// A run that ends before has no control socket.
+constexpr nanoseconds_t age_of_socket = 200 * millisecond;
+
+/// A backend, in a record: which content of which file.
+nlohmann::ordered_json as_json(const channel::loaded_plugin& plugin) {
+    return {{"backend", plugin.id},
+            {"file", plugin.file},
+            {"generation", plugin.generation},
+            {"sha256", plugin.hash.empty() ? nlohmann::ordered_json(nullptr)
+                                           : nlohmann::ordered_json(plugin.hash)}};
+}
+
+/// "asked by uid 0, pid 4711".
+std::string asked_by(const control::requester* who) {
+    if (!who) return "because a file changed";
+    return "asked by uid " + std::to_string(who->uid) + ", pid " + std::to_string(who->pid);
+}
+
+}  // namespace
+
+run_control::run_control(subject of) : of_(std::move(of)), plan_(of_.plan) {
+    source_.serve = [this] { return serve(); };
+    source_.at = now() + age_of_socket;
+}
+
+run_control::~run_control() = default;
+
+result<bool> run_control::serve() {
+    try {
+        return serve_or_open();
+    } catch (const std::exception&) {
+        return false;  // out of memory: the client asks again, and the command goes on
+    }
+}
+
+result<bool> run_control::serve_or_open() {
+    if (server_) {
+        server_->serve();
+        return false;
+    }
+    source_.at = never;
+    auto made = control::server::open(*this);
+    if (!made) {
+        tell(severity::debug, "no control socket: " + text_of(made.error()));
+        return std::move(made).error();  // it is not tried again
+    }
+    server_ = std::move(*made);
+    source_.descriptor = server_->descriptor();
+    if (config().reload.watch) watch();
+    return false;
+}
+
+/// The same as data, for the log file.
+void run_control::audit(nlohmann::ordered_json what, const control::requester* who) {
+    if (!of_.log.log() || !of_.log.log()->takes_documents()) return;
+    nlohmann::ordered_json by = nullptr;  // a file that changed
+    if (who) by = {{"uid", who->uid}, {"pid", who->pid}};
+    what["by"] = std::move(by);
+    const std::string text =
+        what.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+    event record{severity::info, text, of_.report.backend, of_.report.channel, of_.report.pid};
+    of_.log.log()->on_document(record, logging::kind::audit);
+}
+
+void run_control::tell(severity level, const std::string& text) noexcept {
+    of_.log.on_event({level, text, of_.report.backend, 0, of_.report.pid});
+}
+
+control::host_state run_control::describe() {
+    return {of_.options.link ? "link" : "run", of_.options.command, of_.run.started()};
+}
+
+std::vector<control::channel_state> run_control::channels() {
+    control::channel_state out;
+    out.pid = of_.report.pid;
+    out.command = of_.options.command;
+    out.state = of_.run.state();
+    out.started = of_.run.started();
+    out.forward_dropped = of_.run.forwarded().dropped;
+    out.backend = of_.report.backend;
+    out.medium = of_.report.info.medium;
+    out.reason = of_.run.why_inherit();
+    out.record = of_.run.record();
+    out.moves = of_.report.moves.size();
+    for (const auto& [backend, why] : of_.run.attempts())
+        out.attempts.push_back({backend, text_of(why)});
+    if (const channel::channel* const carried = of_.run.open_channel()) {
+        const auto by = carried->view().plugin();
+        out.number = carried->number();
+        out.plugin = by->file;
+        out.generation = by->generation;
+        out.last_byte = carried->last_byte();
+    }
+    return {std::move(out)};
+}
+
+void run_control::swap(const control::swap_request& wanted, const control::requester& who,
+                       control::answer<result<control::swap_outcome>> done) {
+    if (!of_.run.open_channel() || !of_.pool) {
+        const std::string why = of_.run.record() ? "its stderr has ended" : of_.run.why_inherit();
+        return done(control::swap_outcome{{}, {{0, of_.report.backend, why}}});
+    }
+    if (wanted.back) {
+        if (!before_) {
+            return done(control::swap_outcome{
+                {}, {{of_.run.open_channel()->number(), of_.report.backend, "was not moved yet"}}});
+        }
+        const std::string name = before_->plugin->id;
+        return done(swap_to({{name, before_}}, &who));
+    }
+    auto source = channel::trust_source::verified;
+    std::vector<std::string> names = plan_.want.backends;
+    if (!wanted.backend.empty()) {
+        names = {wanted.backend};
+        // A path is the requester's word: it is our own user, or root.
+        if (wanted.backend.starts_with('/')) source = channel::trust_source::caller;
+    }
+    auto to = runs::candidates(*of_.pool, config(), names, source);
+    if (to.size() == 1 && !to.front().backend) return done(to.front().backend.error());
+    done(swap_to(std::move(to), &who));
+}
+
+control::swap_outcome run_control::swap_to(std::vector<runs::candidate> to,
+                                           const control::requester* who) {
+    control::swap_outcome out;
+    const channel::channel_view moved = of_.run.open_channel()->view();
+    const channel::shared_backend present = moved.configured();
+    const std::string from = present->plugin->id;
+    runs::swap_channel(moved, std::move(to), [&](channel::hand_over_result how) {
+        if (!how) {
+            out.stayed.push_back({moved.number(), from, text_of(how.error())});
+            audit({{"action", "swap"},
+                   {"from", as_json(*present->plugin)},
+                   {"to", nullptr},
+                   {"reason", text_of(how.error())}},
+                  who);
+            tell(severity::info,
+                 "swap: kept " + from + ": " + text_of(how.error()) + " (" + asked_by(who) + ")");
+            return;
+        }
+        const std::uint64_t generation = moved.plugin()->generation;
+        audit({{"action", "swap"},
+               {"from", as_json(*present->plugin)},
+               {"to", as_json(*moved.plugin())},
+               {"pause_us", how->pause / microsecond}},
+              who);
+        before_ = present;
+        of_.report.backend = how->to;
+        of_.report.info = moved.info();
+        of_.report.moves.push_back(*how);
+        of_.moved(how->to);
+        out.moved.push_back({moved.number(), how->from, how->to, generation, how->pause});
+        tell(severity::info, "swap: " + how->from + " -> " + how->to + ", version " +
+                                 std::to_string(generation) + " of " + how->file +
+                                 ", nobody read for " + std::to_string(how->pause / microsecond) +
+                                 " us (" + asked_by(who) + ")");
+    });
+    return out;
+}
+
+void run_control::reload(const control::requester& who, control::answer<reload_answer> done) {
+    reload_answer how = reload_now(&who);
+    watch();
+    done(std::move(how));
+}
+
+std::vector<std::string> run_control::files_to_watch() const {
+    if (!config().reload.watch) return {};
+    const settings::loaded& loaded = reloaded_ ? *reloaded_ : of_.loaded;
+    return runs::files_to_watch(loaded.searched, plugin_directories(config()), plan_.want.backends);
+}
+
+void run_control::watch() {
+    const auto good = server_->watch_files(files_to_watch(), [this] {
+        (void)reload_now(nullptr);
+        return files_to_watch();
+    });
+    if (!good) tell(severity::warning, "reload.watch: " + text_of(good.error()));
+}
+
+run_control::reload_answer run_control::reload_now(const control::requester* who) {
+    const settings::run_facts facts =
+        facts_of(of_.options.command, of_.options.link, of_.on_terminal);
+    common_options given = of_.options.common;
+    given.forgiving = false;  // a mistake is told to who asks
+    auto fresh = read_settings(given, &facts);
+    control::invalid_configuration wrong;
+    if (!fresh) {
+        wrong.problems.push_back(text_of(fresh.error()));
+    } else {
+        for (const auto& one : fresh->diagnostics) {
+            if (one.level == severity::error) wrong.problems.push_back(one.text());
+        }
+    }
+    if (!wrong.problems.empty()) {
+        audit({{"action", "reload"}, {"problems", wrong.problems}}, who);
+        tell(severity::warning,
+             "reload refused: " + wrong.problems.front() + " (" + asked_by(who) + ")");
+        return wrong;
+    }
+    control::reload_outcome out;
+    for (auto& one : settings::differences(config(), fresh->values)) {
+        const bool applied = settings::applies_to_running(one.key);
+        tell(severity::info, "reload: " + one.key + ": " + one.before + " -> " + one.after +
+                                 (applied ? "" : " (from the next run on)"));
+        out.changes.push_back({one.key, one.before, one.after, applied});
+    }
+    nlohmann::ordered_json changes = nlohmann::ordered_json::array();
+    for (const auto& one : out.changes) {
+        changes.push_back(
+            {{"key", one.key}, {"old", one.before}, {"new", one.after}, {"applied", one.applied}});
+    }
+    const auto rule_of = [](const settings::loaded& from) -> nlohmann::ordered_json {
+        if (!from.rule()) return nullptr;
+        return {{"name", from.rule()->name}, {"file", from.rule()->at.text()}};
+    };
+    audit({{"action", "reload"},
+           {"changes", std::move(changes)},
+           {"rule",
+            {{"old", rule_of(reloaded_ ? *reloaded_ : of_.loaded)}, {"new", rule_of(*fresh)}}}},
+          who);
+    tell(severity::info,
+         "reload: " + std::to_string(out.changes.size()) + " changes (" + asked_by(who) + ")");
+    const bool path_changed =
+        std::any_of(out.changes.begin(), out.changes.end(),
+                    [](const auto& one) { return one.key == "plugins.path"; });
+    reloaded_ = std::move(*fresh);
+    plan_ = plan_run(of_.options, *reloaded_, of_.on_terminal).stderr_from;
+    if (path_changed && of_.pool) {
+        auto loader = std::make_unique<channel::loader>(plugin_directories(config()));
+        loader->set_trial(channel::policy_of(config().plugins.trial),
+                          runs::plugin_trial(conform_programs()), &of_.log);
+        pool_ = std::make_unique<channel::backend_pool>(*loader, &of_.log);
+        loader_ = std::move(loader);
+        of_.pool = pool_.get();
+    }
+    if (config().swap.running == settings::swap_policy::hand_over && of_.run.open_channel() &&
+        of_.pool && plan_.captures) {
+        out.swapped = swap_to(runs::candidates(*of_.pool, config(), plan_.want.backends), who);
+    }
+    return out;
+}
+
+}  // namespace fd2::cli

@@ -1,0 +1,77 @@
+// What a run of the command lets others see and change through its control socket.
+#pragma once
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "channel/selection.hpp"
+#include "cli/console.hpp"
+#include "cli/run_plan.hpp"
+#include "cli/stats.hpp"
+#include "control/controlled.hpp"
+#include "control/server.hpp"
+#include "run/poll_driver.hpp"
+#include "run/swap.hpp"
+
+namespace fd2::cli {
+
+/// Serves the control socket of one run, which is made when the run is 200 ms old: shorter ones pay
+/// nothing for it. [the run's thread]
+class run_control final : public control::controlled {
+  public:
+    /// All of it outlives this object.
+    struct subject {
+        const run_options& options;
+        const settings::loaded& loaded;
+        bool on_terminal;
+        const runs::stderr_plan& plan;
+        channel::backend_pool* pool;  ///< null where nothing is captured
+        runs::run& run;
+        run_report& report;
+        console& log;
+        std::function<void(const std::string& backend)> moved;  ///< told of each hand-over
+    };
+    explicit run_control(subject of);
+    ~run_control() override;
+
+    /// For run_to_exit, once the child was spawned.
+    runs::poll_source& source() noexcept { return source_; }
+
+    using reload_answer = std::variant<control::reload_outcome, control::invalid_configuration>;
+
+    control::host_state describe() override;
+    std::vector<control::channel_state> channels() override;
+    void swap(const control::swap_request& wanted, const control::requester& who,
+              control::answer<result<control::swap_outcome>> done) override;
+    void reload(
+        const control::requester& who,
+        control::answer<std::variant<control::reload_outcome, control::invalid_configuration>> done)
+        override;
+
+  private:
+    result<bool> serve();
+    result<bool> serve_or_open();
+    reload_answer reload_now(const control::requester* who);
+    std::vector<std::string> files_to_watch() const;
+    void watch();
+    control::swap_outcome swap_to(std::vector<runs::candidate> to, const control::requester* who);
+    const settings::settings& config() const noexcept {
+        return reloaded_ ? reloaded_->values : of_.loaded.values;
+    }
+    void tell(severity level, const std::string& text) noexcept;
+    void audit(nlohmann::ordered_json what, const control::requester* who);
+
+    subject of_;
+    runs::poll_source source_;
+    std::unique_ptr<control::server> server_;
+    std::optional<settings::loaded> reloaded_;
+    runs::stderr_plan plan_;
+    channel::shared_backend before_;           ///< the backend before the last hand-over
+    std::unique_ptr<channel::loader> loader_;  ///< after a reload that changed the path
+    std::unique_ptr<channel::backend_pool> pool_;
+};
+
+}  // namespace fd2::cli
