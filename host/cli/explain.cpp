@@ -4,9 +4,9 @@
 
 #include "base/failure.hpp"
 #include "base/plain_text.hpp"
+#include "base/signal_set.hpp"
 #include "base/text_list.hpp"
 #include "cli/screen.hpp"
-#include "process/signal_set.hpp"
 #include "settings/rollout.hpp"
 
 namespace fd2::cli {
@@ -133,7 +133,7 @@ std::string explain(const run_report& report) {
         out.say("its status was returned before that; the rest was read in the background");
     if (report.cut_short) out.say("interrupted by a signal before stderr was fully flushed");
     const bool killed = report.exit.how() == exit_status::kind::signalled;
-    out.say("the command " + (killed ? "was killed by " + process::signal_name(report.exit.signal())
+    out.say("the command " + (killed ? "was killed by " + signal_name(report.exit.signal())
                                      : "ended with " + text_of(report.exit)));
     return out.take();
 }

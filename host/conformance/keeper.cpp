@@ -25,7 +25,7 @@
 #include <utility>
 #include <vector>
 
-#include "process/signal_set.hpp"
+#include "base/signal_set.hpp"
 
 namespace fd2::conformance {
 
@@ -383,7 +383,7 @@ verdict kept_check::take(description* plugin) {
     } else if (end == "signal") {
         out.what = status::crash;
         out.signal = value;
-        out.reason = "crashed (" + process::signal_name(value) + ")";
+        out.reason = "crashed (" + signal_name(value) + ")";
     } else if (value != 0 || !answered) {
         out.what = status::crash;
         out.code = value;

@@ -12,7 +12,7 @@
 #include <string>
 #include <utility>
 
-#include "process/signal_set.hpp"
+#include "base/signal_set.hpp"
 
 namespace fd2::process {
 namespace {

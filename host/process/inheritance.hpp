@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "process/signal_set.hpp"
+#include "base/signal_set.hpp"
 
 namespace fd2::process {
 

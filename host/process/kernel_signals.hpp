@@ -10,7 +10,7 @@
 #include <csignal>
 #include <cstdint>
 
-#include "process/signal_set.hpp"
+#include "base/signal_set.hpp"
 
 namespace fd2::process::kernel {
 

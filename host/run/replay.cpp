@@ -3,7 +3,7 @@
 #include <string_view>
 
 #include "base/plain_text.hpp"
-#include "process/signal_set.hpp"
+#include "base/signal_set.hpp"
 #include "run/forwarding.hpp"
 
 namespace fd2::runs {
@@ -15,7 +15,7 @@ std::string heading(const std::string& command, exit_status exit) {
     append_plain(out, std::string_view(command).substr(command.rfind('/') + 1));
     out += " process ";
     if (exit.how() == exit_status::kind::signalled) {
-        out += "was killed by signal " + process::signal_name(exit.signal());
+        out += "was killed by signal " + signal_name(exit.signal());
     } else {
         out += "exited with " + text_of(exit);
     }

@@ -54,11 +54,12 @@ def try_program(scratch, text, line, block, problems):
         out.write(block)
     compiler = shlex.quote(os.environ.get("CXX") or shutil.which("c++") or "c++")
     directory = shlex.quote(os.path.dirname(library))
-    include = shlex.quote(os.path.join(documents.ROOT, "host", "include"))
+    includes = " ".join("-I" + shlex.quote(os.path.join(documents.ROOT, "host", *path))
+                        for path in (("include",), ("base", "include")))
     # Not optimised: gcc 12 has a false alarm about coroutines then, and takes longer.
     status, printed = scratch.run(
         f"{compiler} -std=c++20 -O0 -Wall -Wextra -Wconversion -Wshadow -Werror -pthread "
-        f"-I{include} program.cpp -o program -L{directory} -lfd2 -Wl,-rpath,{directory}")
+        f"{includes} program.cpp -o program -L{directory} -lfd2 -Wl,-rpath,{directory}")
     if status != 0:
         problems.append(f"{where}: does not compile:\n{printed}")
         return

@@ -29,6 +29,8 @@ class CheckIncludes(unittest.TestCase):
             "host/capture/tail.hpp": "#include <vector>\n",
             "host/channel/loader.cpp": '#include <boost/dll.hpp>\n#include "fd2/abi.h"\n',
             "plugins/pipe/pipe.cpp": '#include "fd2/abi.h"\n',
+            "host/base/include/fd2/errc.hpp": "#include <cstdint>\n",
+            "host/forward/forwarder.cpp": "#include <fd2/errc.hpp>\n",
         })
         self.assertEqual(code, 0, said)
 
@@ -44,6 +46,7 @@ class CheckIncludes(unittest.TestCase):
                 ("plugins/pipe/pipe.cpp", '#include "base/result.hpp"'),
                 ("plugins/pipe/pipe.cpp", '#include "plugins/other/other.hpp"'),
                 ("abi/include/fd2/abi.h", "#include <stdbool.h>"),
+                ("host/forward/forwarder.cpp", "#include <fd2/host.hpp>"),
                 ("host/newroom/file.cpp", "")):
             with self.subTest(path=path, line=line):
                 code, said = check({path: "\n" + line + "\n"})

@@ -92,6 +92,7 @@ class Packages(WithPackages):
                                                    "fd2-backend.cmake", "fd2-backend.map")),
                 *(f"usr/include/fd2/{name}" for name in
                   names_in("host", "include", "fd2", suffix=".hpp") +
+                  names_in("host", "base", "include", "fd2", suffix=".hpp") +
                   names_in("abi", "include", "fd2", suffix=(".h", ".hpp")) +
                   names_in("kit", "include", "fd2", suffix=(".h", ".hpp"))),
                 *(f"{documents}/{name}" for name in ("copyright", "changelog.gz",

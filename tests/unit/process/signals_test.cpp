@@ -21,8 +21,8 @@ signal_context running() {
 }  // namespace
 
 TEST_CASE("what a process sends is handed on, but for SIGCHLD") {
-    for (int signal = 1; signal <= last_signal; ++signal) {
-        INFO(signal_name(signal));
+    for (int signal = 1; signal <= fd2::last_signal; ++signal) {
+        INFO(fd2::signal_name(signal));
         for (const int code : {SI_USER, SI_QUEUE, SI_TKILL}) {
             const auto action = decide(signal, code, somebody, running());
             if (signal == SIGCHLD) {
@@ -88,7 +88,7 @@ TEST_CASE("what the child sends is not given back to it") {
 
 TEST_CASE("what we were given as ignored stays ignored, but SIGCONT still continues") {
     auto context = running();
-    context.ignored = signal_set::all();
+    context.ignored = fd2::signal_set::all();
     CHECK(decide(SIGHUP, SI_USER, somebody, context) == signal_action::drop);
     CHECK(decide(SIGCONT, SI_USER, somebody, context) == signal_action::forward);
     CHECK(decide(SIGCHLD, CLD_STOPPED, child_pid, context) == signal_action::look_at_child);

@@ -147,7 +147,7 @@ TEST_CASE("the parent's mask and handlers are as before after a spawn") {
         for (const char* program : {child_program.c_str(), "/nonexistent"}) {
             spawn_spec spec;
             spec.argv = {program, "exit", "0"};
-            spec.signals = inherited_state{signal_set(0), signal_set::all()};
+            spec.signals = inherited_state{fd2::signal_set(0), fd2::signal_set::all()};
             auto child = spawn(spec);
         }
         const auto later = inherited_state::capture();

@@ -9,11 +9,11 @@
 #include <fstream>
 #include <type_traits>
 
-#include "process/signal_set.hpp"
+#include "base/signal_set.hpp"
 #include "unit/process/support.hpp"
 
 using namespace process_test;
-using fd2::process::signal_name;
+using fd2::signal_name;
 
 namespace {
 

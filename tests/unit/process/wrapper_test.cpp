@@ -6,12 +6,12 @@
 #include <fstream>
 #include <sstream>
 
-#include "process/signal_set.hpp"
+#include "base/signal_set.hpp"
 #include "unit/process/support.hpp"
 
 using namespace process_test;
-using fd2::process::ends_by_default;
-using fd2::process::signal_name;
+using fd2::ends_by_default;
+using fd2::signal_name;
 
 namespace {
 

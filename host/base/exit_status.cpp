@@ -1,7 +1,7 @@
 #include <fd2/exit_status.hpp>
 
 #include "base/failure.hpp"
-#include "process/signal_set.hpp"
+#include "base/signal_set.hpp"
 
 namespace fd2 {
 
@@ -10,7 +10,7 @@ std::string text_of(exit_status status) {
         case exit_status::kind::exited:
             return "status " + std::to_string(status.code());
         case exit_status::kind::signalled:
-            return "signal " + process::signal_name(status.signal());
+            return "signal " + signal_name(status.signal());
         case exit_status::kind::lost:
             break;
     }

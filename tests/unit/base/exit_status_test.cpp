@@ -3,7 +3,7 @@
 #include <cerrno>
 #include <csignal>
 
-#include "process/signal_set.hpp"
+#include "base/signal_set.hpp"
 #include "support/catch.hpp"
 
 using fd2::exit_status;
@@ -33,7 +33,7 @@ TEST_CASE("a status has a text that no locale changes") {
 }
 
 TEST_CASE("every signal has a name or a number") {
-    using fd2::process::signal_name;
+    using fd2::signal_name;
     CHECK(signal_name(SIGTERM) == "SIGTERM");
     CHECK(signal_name(SIGRTMIN) == "SIGRTMIN");
     CHECK(signal_name(SIGRTMIN + 3) == "SIGRTMIN+3");
@@ -60,7 +60,7 @@ TEST_CASE("a shell's view of a status") {
 }
 
 TEST_CASE("a signal set holds 1 to 64 and nothing else") {
-    fd2::process::signal_set set;
+    fd2::signal_set set;
     set.add(1).add(33).add(64).add(0).add(65).add(-1);
     CHECK(set.bits() == ((1ull << 0) | (1ull << 32) | (1ull << 63)));
     CHECK(set.has(33));

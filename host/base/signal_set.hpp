@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-namespace fd2::process {
+namespace fd2 {
 
 /// The highest signal of the kernel; signals are 1 to 64 on every platform that fd2 is built for.
 inline constexpr int last_signal = 64;
@@ -46,4 +46,4 @@ std::string signal_name(int signal);
 /// Whether the default action of `signal` ends the process (with or without a core).
 bool ends_by_default(int signal) noexcept;
 
-}  // namespace fd2::process
+}  // namespace fd2

@@ -1,9 +1,9 @@
-#include "process/signal_set.hpp"
+#include "base/signal_set.hpp"
 
 #include <csignal>
 #include <cstring>
 
-namespace fd2::process {
+namespace fd2 {
 
 std::string signal_name(int signal) {
     if (const char* name = ::sigabbrev_np(signal)) return std::string("SIG") + name;
@@ -30,4 +30,4 @@ bool ends_by_default(int signal) noexcept {
     }
 }
 
-}  // namespace fd2::process
+}  // namespace fd2
