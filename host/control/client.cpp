@@ -71,7 +71,7 @@ result<client> client::connect(const socket_entry& host) {
 
 result<reply> client::call(std::string_view method, nlohmann::ordered_json parameters,
                            nanoseconds_t deadline, bool more) {
-    nlohmann::ordered_json message = {{"method", "org.fd2.Control." + std::string(method)},
+    nlohmann::ordered_json message = {{"method", "org.fd2.control." + std::string(method)},
                                       {"parameters", std::move(parameters)}};
     if (more) message["more"] = true;
     std::string bytes =

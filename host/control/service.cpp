@@ -15,7 +15,7 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-constexpr std::string_view interface = "org.fd2.Control";
+constexpr std::string_view interface = "org.fd2.control";
 constexpr std::string_view interface_text =
 #include "interface.inc"
     ;

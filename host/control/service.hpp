@@ -1,4 +1,4 @@
-// The methods of the interface org.fd2.Control, and those that every Varlink service has.
+// The methods of the interface org.fd2.control, and those that every Varlink service has.
 #pragma once
 
 #include <functional>

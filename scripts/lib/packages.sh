@@ -13,6 +13,7 @@ FD2_PACKAGES_test="
     mercurial rsync sshfs strace tmux util-linux
     groff man-db mandoc pkg-config python3-markdown
     debootstrap dpkg-dev file gdb"
+FD2_PACKAGES_long="golang-go golang-github-varlink-go-dev"
 FD2_PACKAGES_demo="python3 openssh-client openssh-server rsync"
 FD2_PACKAGES_package="dpkg-dev file lintian"
 FD2_PACKAGES_root="debootstrap python3"

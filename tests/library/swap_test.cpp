@@ -213,7 +213,7 @@ TEST_CASE("a program's control socket lists its children", "[captures]") {
         REQUIRE(socket.string().size() < sizeof(to.sun_path));
         std::strcpy(to.sun_path, socket.c_str());
         REQUIRE(::connect(client, reinterpret_cast<const sockaddr*>(&to), sizeof(to)) == 0);
-        const std::string call = R"({"method":"org.fd2.Control.List"})";
+        const std::string call = R"({"method":"org.fd2.control.List"})";
         REQUIRE(::write(client, call.c_str(), call.size() + 1) ==
                 static_cast<ssize_t>(call.size() + 1));
         std::string answer;
