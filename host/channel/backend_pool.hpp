@@ -43,6 +43,7 @@ class backend_pool {
     /// Tells the observer, once for each backend and cause.
     void report(std::string_view name, const failure& why, severity level);
 
+    loader& plugins() const noexcept { return plugins_; }
     std::uint64_t next_number() noexcept { return ++channels_; }
     observer* watch() const noexcept { return watch_; }
 

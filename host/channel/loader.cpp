@@ -186,7 +186,7 @@ status loader::admit(int image, const std::string& hash, const std::string& show
             {errc::internal, 0, known->why + ", when it was tried at " + known->time}, shown);
     }
     if (!trial_) return {};
-    trial_outcome seen = trial_(image, shown);
+    trial_outcome seen = trial_(image, hash, shown);
     switch (seen.what) {
         case trial_outcome::kind::passed:
             record(hash, {true, "", seen.tried_by, time_of_record()});
@@ -198,6 +198,8 @@ status loader::admit(int image, const std::string& hash, const std::string& show
             return stuck_.emplace(hash, failed_trial(std::move(seen.why), shown)).first->second;
         case trial_outcome::kind::refused:
             return {};
+        case trial_outcome::kind::under_way:
+            return std::move(seen.why);
         case trial_outcome::kind::untried:
             break;
     }

@@ -97,8 +97,9 @@ class loader {
     /// same content already. What is then mapped is the copy that was tried.
     /// UNSUPPORTED: there is none, or it is of another version; DENIED: refused by the trust
     /// check; INTERNAL: its tables are malformed, or it broke in its trial, now or as recorded;
-    /// TIMEDOUT: it hung there. A failure is not remembered but for that of a trial: one that broke
-    /// is recorded by its content, one that hung is not tried again by this loader.
+    /// TIMEDOUT: it hung there; RESOURCE: its trial goes on. A failure is not remembered but for
+    /// that of a trial: one that broke is recorded by its content, one that hung is not tried again
+    /// by this loader.
     result<std::shared_ptr<const loaded_plugin>> load(std::string_view name,
                                                       trust_source source = trust_source::verified,
                                                       std::optional<load_policy> policy = {});

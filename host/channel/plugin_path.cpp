@@ -1,9 +1,12 @@
 #include "channel/plugin_path.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <utility>
+
+#include "base/files.hpp"
 
 namespace fd2::channel {
 
@@ -14,11 +17,24 @@ directory built_in(const std::string& beside, const std::string& installed) {
     return {absent ? installed : beside, trust_source::verified, true};
 }
 
+namespace {
+
+/// Whether `path` is the same directory as `own`, by whatever name.
+bool is_same_directory(const std::string& path, const directory& own) {
+    struct stat one {};
+    struct stat other {};
+    return ::stat(path.c_str(), &one) == 0 && ::stat(own.path.c_str(), &other) == 0 &&
+           same_file(one, other);
+}
+
+}  // namespace
+
 std::vector<directory> plugin_path(const std::vector<settings::plugin_directory>& named,
                                    const directory& own) {
     std::vector<directory> out;
     for (const auto& [path, from_caller] : named) {
-        out.push_back({path, from_caller ? trust_source::caller : trust_source::verified});
+        out.push_back({path, from_caller ? trust_source::caller : trust_source::verified,
+                       is_same_directory(path, own)});
     }
     out.push_back(own);
     return out;
@@ -34,6 +50,11 @@ load_policy policy_of(settings::trial_policy given) noexcept {
             break;
     }
     return load_policy::untried;
+}
+
+void prepare(loader& plugins, const settings::settings& config, trial run, observer* watch) {
+    if (!config.require.empty()) plugins.ask_for_verdicts();
+    plugins.set_trial(policy_of(config.plugins.trial), std::move(run), watch);
 }
 
 load_policy policy_for_running(const settings::settings& config) noexcept {

@@ -16,12 +16,16 @@ namespace fd2::channel {
 /// not load the plugins of another one. `beside` may be empty.
 directory built_in(const std::string& beside, const std::string& installed);
 
-/// `named`, in this order, and behind them `own`.
+/// `named`, in this order, and behind them `own`. One of `named` that is the directory `own`
+/// belongs to this copy as well.
 std::vector<directory> plugin_path(const std::vector<settings::plugin_directory>& named,
                                    const directory& own);
 
 /// What `plugins.trial` means for a loader.
 load_policy policy_of(settings::trial_policy given) noexcept;
+
+/// Has `plugins` do what the settings say: of trials, which are made by `run`, and of verdicts.
+void prepare(loader& plugins, const settings::settings& config, trial run, observer* watch);
 
 /// Which plugins may be loaded for children that run already: new code below running commands is
 /// held to more than at their start.

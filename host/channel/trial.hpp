@@ -30,6 +30,7 @@ struct trial_outcome {
         stuck,    ///< it did not answer in time, or was killed: may be the machine's load
         refused,  ///< in good order, by an error code or the linker: it will refuse the host itself
         untried,  ///< there was no trial
+        under_way,  ///< it is not over: the loader is to be asked again
     };
     kind what = kind::untried;
     /// Of all but `passed`: of what is broken a clause without the file, "crashed (SIGSEGV) in
@@ -43,8 +44,9 @@ struct trial_outcome {
 std::string line_of(const trial_outcome& outcome);
 std::optional<trial_outcome> outcome_of(std::string_view line);
 
-/// Tries the plugin that is behind `image`, a descriptor that stays the caller's, and waits for the
-/// outcome. `shown` is the file that a person knows. [any thread]
-using trial = std::function<trial_outcome(int image, const std::string& shown)>;
+/// Tries the plugin that is behind `image`, a descriptor that stays the caller's, whose content has
+/// this hash. `shown` is the file that a person knows.
+using trial =
+    std::function<trial_outcome(int image, const std::string& hash, const std::string& shown)>;
 
 }  // namespace fd2::channel

@@ -276,7 +276,7 @@ void print_moves(const ordered_json& answer, const target& one, std::ostream& ou
             << plain(text_in(entry, "to"));
         if (integer_in(entry, "generation") > 1)
             out << " (version " << integer_in(entry, "generation") << ")";
-        out << ", nobody read for " << integer_in(entry, "pause_us") << " us\n";
+        out << ", reading paused for " << integer_in(entry, "pause_us") << " us\n";
     }
     for (const auto& entry : list_in(answer, "kept")) {
         const std::string reason = text_in(entry, "reason");

@@ -186,9 +186,8 @@ class runner {
             if (bell) {
                 bell_ = std::move(*bell);
                 loader_.emplace(plugin_directories(config_));
-                if (!config_.require.empty()) loader_->ask_for_verdicts();
-                loader_->set_trial(channel::policy_of(config_.plugins.trial),
-                                   runs::plugin_trial(conform_programs()), &console_);
+                channel::prepare(*loader_, config_, runs::plugin_trial(conform_programs()),
+                                 &console_);
                 pool_.emplace(*loader_, &console_);
             } else if (plan.want.inherit) {
                 plan = {false, "no descriptor for a channel: " + bell.error().message, {}};

@@ -25,15 +25,18 @@ nlohmann::ordered_json as_json(const channel::loaded_plugin& plugin) {
                                            : nlohmann::ordered_json(plugin.hash)}};
 }
 
+using maybe_requester = std::optional<control::requester>;
+
 /// "asked by uid 0, pid 4711".
-std::string asked_by(const control::requester* who) {
+std::string asked_by(const maybe_requester& who) {
     if (!who) return "because a file changed";
     return "asked by uid " + std::to_string(who->uid) + ", pid " + std::to_string(who->pid);
 }
 
 }  // namespace
 
-run_control::run_control(subject of) : of_(std::move(of)), plan_(of_.plan) {
+run_control::run_control(subject of)
+    : of_(std::move(of)), plan_(of_.plan), trials_(conform_programs()) {
     source_.serve = [this] { return serve(); };
     source_.at = now() + age_of_socket;
 }
@@ -49,11 +52,13 @@ result<bool> run_control::serve() {
 }
 
 result<bool> run_control::serve_or_open() {
+    source_.at = never;
     if (server_) {
         server_->serve();
+        if (trials_.is_over()) serve_pending();
+        if (const auto* trial = trials_.going_on()) source_.at = trial->deadline();
         return false;
     }
-    source_.at = never;
     auto made = control::server::open(*this);
     if (!made) {
         tell(severity::debug, "no control socket: " + text_of(made.error()));
@@ -61,12 +66,13 @@ result<bool> run_control::serve_or_open() {
     }
     server_ = std::move(*made);
     source_.descriptor = server_->descriptor();
+    if (of_.pool) channel::prepare(of_.pool->plugins(), config(), trials_.trial(), &of_.log);
     if (config().reload.watch) watch();
     return false;
 }
 
 /// The same as data, for the log file.
-void run_control::audit(nlohmann::ordered_json what, const control::requester* who) {
+void run_control::audit(nlohmann::ordered_json what, const maybe_requester& who) {
     if (!of_.log.log() || !of_.log.log()->takes_documents()) return;
     nlohmann::ordered_json by = nullptr;  // a file that changed
     if (who) by = {{"uid", who->uid}, {"pid", who->pid}};
@@ -109,19 +115,22 @@ std::vector<control::channel_state> run_control::channels() {
     return {std::move(out)};
 }
 
+std::optional<control::swap_outcome> run_control::nothing_to_move() const {
+    if (of_.run.open_channel() && of_.pool) return {};
+    const std::string why = of_.run.record() ? "its stderr has ended" : of_.run.why_inherit();
+    return control::swap_outcome{{}, {{0, of_.report.backend, why}}};
+}
+
 void run_control::swap(const control::swap_request& wanted, const control::requester& who,
                        control::answer<result<control::swap_outcome>> done) {
-    if (!of_.run.open_channel() || !of_.pool) {
-        const std::string why = of_.run.record() ? "its stderr has ended" : of_.run.why_inherit();
-        return done(control::swap_outcome{{}, {{0, of_.report.backend, why}}});
-    }
+    if (auto nothing = nothing_to_move()) return done(std::move(*nothing));
     if (wanted.back) {
         if (!before_) {
             return done(control::swap_outcome{
                 {}, {{of_.run.open_channel()->number(), of_.report.backend, "was not moved yet"}}});
         }
         const std::string name = before_->plugin->id;
-        return done(swap_to({{name, before_}}, &who));
+        return done(swap_to({{name, before_}}, who));
     }
     auto source = channel::trust_source::verified;
     std::vector<std::string> names = plan_.want.backends;
@@ -130,13 +139,38 @@ void run_control::swap(const control::swap_request& wanted, const control::reque
         // A path is the requester's word: it is our own user, or root.
         if (wanted.backend.starts_with('/')) source = channel::trust_source::caller;
     }
-    auto to = runs::candidates(*of_.pool, config(), names, source);
-    if (to.size() == 1 && !to.front().backend) return done(to.front().backend.error());
-    done(swap_to(std::move(to), &who));
+    with_candidates({std::move(names), source,
+                     [this, who, done = std::move(done)](std::vector<runs::candidate> to) {
+                         if (auto nothing = nothing_to_move()) return done(std::move(*nothing));
+                         if (to.size() == 1 && !to.front().backend)
+                             return done(to.front().backend.error());
+                         done(swap_to(std::move(to), who));
+                     }});
+}
+
+/// Plugins that nobody vouches for are tried first, while the run goes on.
+void run_control::with_candidates(pending wanted) {
+    pending_.push_back(std::move(wanted));
+    if (!trials_.going_on()) serve_pending();
+}
+
+void run_control::serve_pending() {
+    while (!pending_.empty()) {
+        auto to =
+            runs::candidates(*of_.pool, config(), pending_.front().names, pending_.front().source);
+        if (const auto* trial = trials_.going_on()) {
+            // Unwatched, its outcome is looked for at the end of its time.
+            (void)server_->also_watch(trial->descriptor());
+            return;
+        }
+        const auto next = std::move(pending_.front());
+        pending_.pop_front();
+        next.go_on(std::move(to));
+    }
 }
 
 control::swap_outcome run_control::swap_to(std::vector<runs::candidate> to,
-                                           const control::requester* who) {
+                                           const maybe_requester& who) {
     control::swap_outcome out;
     const channel::channel_view moved = of_.run.open_channel()->view();
     const channel::shared_backend present = moved.configured();
@@ -167,16 +201,15 @@ control::swap_outcome run_control::swap_to(std::vector<runs::candidate> to,
         out.moved.push_back({moved.number(), how->from, how->to, generation, how->pause});
         tell(severity::info, "swap: " + how->from + " -> " + how->to + ", version " +
                                  std::to_string(generation) + " of " + how->file +
-                                 ", nobody read for " + std::to_string(how->pause / microsecond) +
+                                 ", reading paused for " + std::to_string(how->pause / microsecond) +
                                  " us (" + asked_by(who) + ")");
     });
     return out;
 }
 
 void run_control::reload(const control::requester& who, control::answer<reload_answer> done) {
-    reload_answer how = reload_now(&who);
+    reload_now(who, std::move(done));
     watch();
-    done(std::move(how));
 }
 
 std::vector<std::string> run_control::files_to_watch() const {
@@ -187,13 +220,13 @@ std::vector<std::string> run_control::files_to_watch() const {
 
 void run_control::watch() {
     const auto good = server_->watch_files(files_to_watch(), [this] {
-        (void)reload_now(nullptr);
+        reload_now({}, [](const reload_answer&) {});
         return files_to_watch();
     });
     if (!good) tell(severity::warning, "reload.watch: " + text_of(good.error()));
 }
 
-run_control::reload_answer run_control::reload_now(const control::requester* who) {
+void run_control::reload_now(const maybe_requester& who, control::answer<reload_answer> done) {
     const settings::run_facts facts =
         facts_of(of_.options.command, of_.options.link, of_.on_terminal);
     common_options given = of_.options.common;
@@ -211,7 +244,7 @@ run_control::reload_answer run_control::reload_now(const control::requester* who
         audit({{"action", "reload"}, {"problems", wrong.problems}}, who);
         tell(severity::warning,
              "reload refused: " + wrong.problems.front() + " (" + asked_by(who) + ")");
-        return wrong;
+        return done(std::move(wrong));
     }
     control::reload_outcome out;
     for (auto& one : settings::differences(config(), fresh->values)) {
@@ -243,17 +276,21 @@ run_control::reload_answer run_control::reload_now(const control::requester* who
     plan_ = plan_run(of_.options, *reloaded_, of_.on_terminal).stderr_from;
     if (path_changed && of_.pool) {
         auto loader = std::make_unique<channel::loader>(plugin_directories(config()));
-        loader->set_trial(channel::policy_of(config().plugins.trial),
-                          runs::plugin_trial(conform_programs()), &of_.log);
+        channel::prepare(*loader, config(), trials_.trial(), &of_.log);
         pool_ = std::make_unique<channel::backend_pool>(*loader, &of_.log);
         loader_ = std::move(loader);
         of_.pool = pool_.get();
     }
-    if (config().swap.running == settings::swap_policy::hand_over && of_.run.open_channel() &&
-        of_.pool && plan_.captures) {
-        out.swapped = swap_to(runs::candidates(*of_.pool, config(), plan_.want.backends), who);
+    if (config().swap.running != settings::swap_policy::hand_over || nothing_to_move() ||
+        !plan_.captures) {
+        return done(std::move(out));
     }
-    return out;
+    with_candidates({plan_.want.backends, channel::trust_source::verified,
+                     [this, who, out = std::move(out),
+                      done = std::move(done)](std::vector<runs::candidate> to) mutable {
+                         if (!nothing_to_move()) out.swapped = swap_to(std::move(to), who);
+                         done(std::move(out));
+                     }});
 }
 
 }  // namespace fd2::cli

@@ -1,6 +1,8 @@
 // What a run of the command lets others see and change through its control socket.
 #pragma once
 
+#include <deque>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -13,6 +15,7 @@
 #include "cli/stats.hpp"
 #include "control/controlled.hpp"
 #include "control/server.hpp"
+#include "run/plugin_trial.hpp"
 #include "run/poll_driver.hpp"
 #include "run/swap.hpp"
 
@@ -54,15 +57,27 @@ class run_control final : public control::controlled {
   private:
     result<bool> serve();
     result<bool> serve_or_open();
-    reload_answer reload_now(const control::requester* who);
+    void reload_now(const std::optional<control::requester>& who,
+                    control::answer<reload_answer> done);
     std::vector<std::string> files_to_watch() const;
     void watch();
-    control::swap_outcome swap_to(std::vector<runs::candidate> to, const control::requester* who);
+    control::swap_outcome swap_to(std::vector<runs::candidate> to,
+                                  const std::optional<control::requester>& who);
+
+    /// Who waits for backends, and for which.
+    struct pending {
+        std::vector<std::string> names;
+        channel::trust_source source;
+        std::function<void(std::vector<runs::candidate>)> go_on;
+    };
+    void with_candidates(pending wanted);
+    void serve_pending();
+    std::optional<control::swap_outcome> nothing_to_move() const;
     const settings::settings& config() const noexcept {
         return reloaded_ ? reloaded_->values : of_.loaded.values;
     }
     void tell(severity level, const std::string& text) noexcept;
-    void audit(nlohmann::ordered_json what, const control::requester* who);
+    void audit(nlohmann::ordered_json what, const std::optional<control::requester>& who);
 
     subject of_;
     runs::poll_source source_;
@@ -72,6 +87,8 @@ class run_control final : public control::controlled {
     channel::shared_backend before_;           ///< the backend before the last hand-over
     std::unique_ptr<channel::loader> loader_;  ///< after a reload that changed the path
     std::unique_ptr<channel::backend_pool> pool_;
+    runs::background_trials trials_;
+    std::deque<pending> pending_;  ///< in the order of the requests
 };
 
 }  // namespace fd2::cli

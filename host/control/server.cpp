@@ -80,6 +80,7 @@ class server::state {
         unique_fd event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
         if (!event) return system_failure("eventfd", "control", errno);
         mail_ = std::make_shared<mailbox>(std::move(event));
+        spare_.reset(::eventfd(0, EFD_CLOEXEC));
         epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
         if (!epoll_) return system_failure("epoll_create", "control", errno);
         auto listening = listen_in(directory_.get(), name_);
@@ -132,10 +133,16 @@ class server::state {
         return {};
     }
 
+    status also_watch(int other) {
+        if (watch(EPOLL_CTL_ADD, other, EPOLLIN, of_another)) return {};
+        return system_failure("epoll_ctl", "control", errno);
+    }
+
   private:
     static constexpr std::uint64_t of_listening = 0;
     static constexpr std::uint64_t of_mail = 1;
     static constexpr std::uint64_t of_files = 2;
+    static constexpr std::uint64_t of_another = 3;
 
     /// Followers get the last lines, as far as their sockets take them: nobody is waited for.
     void say_goodbye() noexcept {
@@ -166,10 +173,7 @@ class server::state {
     void accept() {
         unique_fd come(::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (!come) {
-            // Out of descriptors: the client would be offered again and again.
-            if (errno == EMFILE || errno == ENFILE) {
-                (void)watch(EPOLL_CTL_DEL, listening_.get(), 0, of_listening);
-            }
+            if (errno == EMFILE || errno == ENFILE) turn_away();
             return;
         }
         ucred from{};
@@ -183,6 +187,16 @@ class server::state {
         made->watched = EPOLLIN;
         if (!watch(EPOLL_CTL_ADD, made->descriptor(), EPOLLIN, number)) return;
         peers_.emplace(number, std::move(made));
+    }
+
+    /// Where no descriptor is left for a client it would be offered again and again. It gets the
+    /// one that is kept for this, and is disconnected with it.
+    void turn_away() {
+        spare_.reset();
+        (void)unique_fd(::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        spare_.reset(::eventfd(0, EFD_CLOEXEC));
+        // Another thread was faster: clients wait until one of ours leaves.
+        if (!spare_) (void)watch(EPOLL_CTL_DEL, listening_.get(), 0, of_listening);
     }
 
     void deliver() {
@@ -261,11 +275,12 @@ class server::state {
     unique_fd directory_;
     std::string name_;
     unique_fd listening_;
+    unique_fd spare_;  ///< see turn_away
     unique_fd epoll_;
     std::shared_ptr<mailbox> mail_;
     std::map<std::uint64_t, std::unique_ptr<peer>> peers_;
     std::vector<std::uint64_t> gone_;
-    std::uint64_t last_number_ = of_files;
+    std::uint64_t last_number_ = of_another;
     std::optional<file_watch> watch_;
     std::function<files()> changed_;
 };
@@ -285,6 +300,10 @@ int server::descriptor() const noexcept {
 
 status server::watch_files(files paths, std::function<files()> changed) {
     return state_->watch_files(std::move(paths), std::move(changed));
+}
+
+status server::also_watch(int other) {
+    return state_->also_watch(other);
 }
 
 void server::serve() {

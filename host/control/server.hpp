@@ -30,6 +30,10 @@ class server {
     using files = std::vector<std::string>;
     status watch_files(files paths, std::function<files()> changed);
 
+    /// descriptor() is readable as well when `other` is, which is its owner's to serve, as long as
+    /// that is open.
+    status also_watch(int other);
+
     /// Serves what is ready: of each client one call, so that none keeps the host from its work.
     void serve();
 

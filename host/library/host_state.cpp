@@ -122,9 +122,7 @@ host_state::host_state(settings::loaded config, const host_options& options)
 void host_state::make_pool(const settings::settings& config) {
     auto loader = std::make_unique<channel::loader>(directories(config.plugins.path),
                                                     trusted_owner_of(own_file().c_str()));
-    if (!config.require.empty()) loader->ask_for_verdicts();
-    loader->set_trial(channel::policy_of(config.plugins.trial),
-                      runs::plugin_trial(conform_programs()), watch_);
+    channel::prepare(*loader, config, runs::plugin_trial(conform_programs()), watch_);
     pool_ = std::make_unique<channel::backend_pool>(*loader, watch_);
     loader_ = std::move(loader);
 }
@@ -235,7 +233,7 @@ void host_state::swap_to(std::vector<listed_child::facts> children, const choice
                     base.pause = std::chrono::nanoseconds(how->pause);
                     said = "swap: " + how->from + " -> " + how->to + ", version " +
                            std::to_string(base.generation) + " of " + how->file +
-                           ", nobody read for " + std::to_string(how->pause / microsecond) +
+                           ", reading paused for " + std::to_string(how->pause / microsecond) +
                            " us (" + why + ")";
                 } else {
                     base.reason = text_of(how.error());

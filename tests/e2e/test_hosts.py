@@ -4,10 +4,12 @@ import hashlib
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
 import subprocess
+import unittest
 
 import harness
 
@@ -18,7 +20,7 @@ WAITS = "echo ready >&2; if read line; then echo \"$line\" >&2; fi; read line; e
 class Hosts(harness.Case):
     def setUp(self):
         super().setUp()
-        # Backends named by FD2_PLUGIN_PATH are nobody's that fd2 trusts.
+        # Many of these move to copies, which are not this fd2's own.
         self.env["FD2_SWAP_REQUIRE"] = "trial"
 
     def started(self, script, *options):
@@ -130,6 +132,19 @@ class Looking(Hosts):
         self.assertStatus(outcome, 0)
         self.assertIn(b"no host is running", outcome.out)
 
+    def test_a_host_without_a_descriptor_for_a_client_serves_the_next(self):
+        process, path = self.started(WAITS)
+        limit = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+        highest = max(map(int, os.listdir(f"/proc/{process.pid}/fd")))
+        fillers = len(os.listdir(f"/proc/{process.pid}/fd"))
+        self.assertEqual(fillers, highest + 1, "the lowest free descriptor is the next one")
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (highest + 1, limit[1]))
+        client = self.connect(path)
+        self.assertEqual(client.recv(1), b"")
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, limit)
+        self.assertIn(b" running ", self.host("ps").out)
+        self.ended(process)
+
     def test_a_stopped_host_is_listed_as_one_that_does_not_answer(self):
         process, _ = self.started(WAITS)
         process.send_signal(signal.SIGSTOP)
@@ -235,6 +250,74 @@ class Swapping(Hosts):
             self.assertEqual(file.read(),
                              b"".join(b"%d\n" % number for number in range(1, count + 1)))
 
+    def test_a_trial_goes_on_beside_the_run(self):
+        process, _ = self.started(WAITS)
+        asks = self.spawn([self.fd2, "swap", "--to", os.environ["FD2_E2E_HANGING_PLUGIN"],
+                           str(process.pid)], stderr=subprocess.PIPE)
+        harness.until(lambda: self.trials_of(process), "the trial")
+        tried = self.trials_of(process)
+        self.assertIn(b" running ", self.host("ps").out)
+        self.assertEqual(self.trials_of(process), tried)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(), -signal.SIGTERM)
+        self.assertEqual(asks.wait(), 1)
+        self.assertIn(b"has gone", asks.stderr.read())
+
+    def test_what_a_trial_found_is_answered_when_it_is_over(self):
+        process, _ = self.started(WAITS)
+        hangs = os.environ["FD2_E2E_HANGING_PLUGIN"]
+        for _ in range(2):  # the second is not tried
+            outcome = self.host("swap", "--to", hangs, str(process.pid))
+            self.assertStatus(outcome, 1)
+            self.assertIn(b"did not answer", outcome.err)
+        self.assertEqual(self.ended(process), b"ready\n")
+
+    @staticmethod
+    def trials_of(process):
+        with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
+            children = file.read().split()
+        return [pid for pid in children if "fd2-conform" in harness.command_of(pid)]
+
+
+@unittest.skipUnless(harness.LONG, "scripts/test --long")
+class Foreign(Hosts):
+    """A client that is generated from what the socket says of itself."""
+
+    def test_a_client_of_another_library_lists_follows_moves_and_reloads(self):
+        sources = "/usr/share/gocode"
+        library = "github.com/varlink/go"
+        harness.needs_tool("go")
+        if not os.path.isdir(f"{sources}/src/{library}"):
+            self.skipTest("golang-github-varlink-go-dev is not installed")
+        process, path = self.started(WAITS)
+        client = self.connect(path)
+        said = self.call(client, "org.varlink.service.GetInterfaceDescription",
+                         {"interface": "org.fd2.control"})
+        client.close()
+        package = self.path("go", "src", "orgfd2control")
+        os.makedirs(package)
+        with open(os.path.join(package, "org.fd2.control.varlink"), "w", encoding="utf-8") as file:
+            file.write(said["parameters"]["description"])
+        environment = {**self.env, "GOPATH": f"{self.path('go')}:{sources}", "GO111MODULE": "off",
+                       "GOCACHE": self.path("cache"), "CGO_ENABLED": "0"}
+        generator, program = self.path("generator"), self.path("client")
+        source = os.path.join(harness.HERE, "varlink_client")
+        for words in (["go", "build", "-o", generator,
+                       f"{library}/cmd/varlink-go-interface-generator"],
+                      [generator, os.path.join(package, "org.fd2.control.varlink")],
+                      ["go", "build", "-o", program, os.path.join(source, "main.go")]):
+            self.assertStatus(self.run_raw(words, env=environment), 0)
+        outcome = self.run_raw([program, path])
+        self.assertStatus(outcome, 0)
+        self.assertEqual(outcome.out.decode().splitlines(), [
+            "interfaces: [org.varlink.service org.fd2.control]",
+            f"list: run {['sh', '-c', WAITS]} 1 pipe running".replace("'", "").replace(",", ""),
+            "tail: ready 0 true",
+            "swap: 1 pipe tokio-like-async 0",
+            "no such channel: true",
+            "reload: 0"])
+        self.ended(process)
+
 
 class Proving(Hosts):
     """What a running command may be moved to."""
@@ -243,7 +326,15 @@ class Proving(Hosts):
         super().setUp()
         del self.env["FD2_SWAP_REQUIRE"]
 
+    def test_to_what_belongs_to_this_fd2_without_a_proof(self):
+        process, _ = self.started(WAITS)
+        self.assertStatus(self.host("swap", "--to", "tokio-like-async", str(process.pid)), 0)
+        self.assertEqual(self.ended(process), b"ready\n")
+
     def test_only_to_what_is_known_to_conform(self):
+        plugins = self.path("copies")
+        shutil.copytree(self.env["FD2_PLUGIN_PATH"], plugins)
+        self.env["FD2_PLUGIN_PATH"] = plugins
         process, _ = self.started(WAITS)
         refused = self.host("swap", "--to", "tokio-like-async", str(process.pid))
         self.assertStatus(refused, 1)
@@ -525,7 +616,7 @@ class Strangers(Hosts):
         # Not even if the directory were open: the peer is asked for.
         os.chmod(self.path("runtime"), 0o777)
         os.chmod(path, 0o777)
-        script += "; s.sendall(b'{\"method\":\"org.fd2.Control.List\"}\\0'); print(s.recv(9))"
+        script += "; s.sendall(b'{\"method\":\"org.fd2.control.List\"}\\0'); print(s.recv(9))"
         outcome = self.run_raw(["python3", "-c", script], user=65534, group=65534)
         self.assertNotIn(b"channels", outcome.out)
         self.assertTrue(outcome.out == b"b''\n" or b"Error" in outcome.err, outcome)
@@ -544,7 +635,7 @@ class Strangers(Hosts):
             client.close()
         half = self.connect(path)
         half.sendall(b"{\"method\":\"org.fd2.Con")
-        self.assertIn("parameters", self.call(self.connect(path), "org.fd2.Control.List"))
+        self.assertIn("parameters", self.call(self.connect(path), "org.fd2.control.List"))
         half.close()
         self.ended(process)
 
@@ -559,7 +650,7 @@ class Strangers(Hosts):
     def test_a_flood_of_calls_delays_nobody(self):
         process, path = self.started(WAITS)
         client = self.connect(path)
-        message = b"{\"method\":\"org.fd2.Control.List\"}\0"
+        message = b"{\"method\":\"org.fd2.control.List\"}\0"
         client.setblocking(False)
         sent = 0
         try:
@@ -575,12 +666,12 @@ class Strangers(Hosts):
         process, path = self.started(WAITS)
         client = self.connect(path)
         info = self.call(client, "org.varlink.service.GetInfo")["parameters"]
-        self.assertEqual(info["interfaces"], ["org.varlink.service", "org.fd2.Control"])
+        self.assertEqual(info["interfaces"], ["org.varlink.service", "org.fd2.control"])
         text = self.call(client, "org.varlink.service.GetInterfaceDescription",
-                         {"interface": "org.fd2.Control"})["parameters"]["description"]
-        for word in ("interface org.fd2.Control", "method Swap(", "error NoSuchChannel"):
+                         {"interface": "org.fd2.control"})["parameters"]["description"]
+        for word in ("interface org.fd2.control", "method Swap(", "error NoSuchChannel"):
             self.assertIn(word, text)
-        for method, error in (("org.fd2.Control.No", "MethodNotFound"),
+        for method, error in (("org.fd2.control.No", "MethodNotFound"),
                               ("org.none.No", "InterfaceNotFound"),
                               ("No", "InterfaceNotFound"),
                               ("org.varlink.service.No", "MethodNotFound")):
@@ -588,16 +679,16 @@ class Strangers(Hosts):
         for method, parameters in (("Tail", {"count": "many"}), ("Tail", {"count": -1}),
                                    ("Swap", {"backend": 5}), ("Swap", {"back": "yes"}),
                                    ("Tail", {"follow": 1})):
-            answer = self.call(client, f"org.fd2.Control.{method}", parameters)
+            answer = self.call(client, f"org.fd2.control.{method}", parameters)
             self.assertEqual(answer["error"], "org.varlink.service.InvalidParameter")
             self.assertEqual(list(parameters), [answer["parameters"]["parameter"]])
-        self.assertEqual(self.call(client, "org.fd2.Control.Tail", {"follow": True})["error"],
+        self.assertEqual(self.call(client, "org.fd2.control.Tail", {"follow": True})["error"],
                          "org.varlink.service.ExpectedMore")
         # A call that wants no answer gets none, and the next one is served.
-        client.sendall(b"{\"method\":\"org.fd2.Control.List\",\"oneway\":true}\0")
+        client.sendall(b"{\"method\":\"org.fd2.control.List\",\"oneway\":true}\0")
         self.assertIn("vendor", self.call(client, "org.varlink.service.GetInfo")["parameters"])
         # Answers come although the client has said its last word.
-        client.sendall(b"{\"method\":\"org.fd2.Control.List\"}\0")
+        client.sendall(b"{\"method\":\"org.fd2.control.List\"}\0")
         client.shutdown(socket.SHUT_WR)
         self.assertIn("channels", self.reply(client)["parameters"])
         self.assertIsNone(self.reply(client))
@@ -607,12 +698,12 @@ class Strangers(Hosts):
         process, path = self.started("read line; seq 300000 >&2; read line; exit 3", "--forward",
                                      "off", "--set", "surface=never")
         client = self.connect(path)
-        first = self.call(client, "org.fd2.Control.Tail", {"follow": True}, more=True)
+        first = self.call(client, "org.fd2.control.Tail", {"follow": True}, more=True)
         self.assertTrue(first["continues"])
         process.stdin.write(b"go\n")
         process.stdin.flush()
         other = self.connect(path)
-        harness.until(lambda: self.call(other, "org.fd2.Control.List")["parameters"]["channels"][0]
+        harness.until(lambda: self.call(other, "org.fd2.control.List")["parameters"]["channels"][0]
                       ["lines"] == 300000, "all lines")
         numbers, lost, data = [], 0, b""
         while len(numbers) + lost < 300000:
@@ -630,7 +721,7 @@ class Strangers(Hosts):
         for _ in range(20):
             process, path = self.started("read line; seq 100 >&2; exit 3")
             client = self.connect(path)
-            self.assertTrue(self.call(client, "org.fd2.Control.Tail", {"follow": True},
+            self.assertTrue(self.call(client, "org.fd2.control.Tail", {"follow": True},
                                       more=True)["continues"])
             process.stdin.write(b"go\n")
             self.ended(process)

@@ -45,9 +45,9 @@ struct heard final : observer {
 /// The real trial, counted.
 channel::trial counted(int& count, nanoseconds_t limit = 5 * second) {
     return [&count, run = runs::plugin_trial({FD2_TRIAL_PROGRAM}, limit)](
-               int image, const std::string& shown) {
+               int image, const std::string& hash, const std::string& shown) {
         ++count;
-        return run(image, shown);
+        return run(image, hash, shown);
     };
 }
 
@@ -62,7 +62,7 @@ bool has(const std::string& text, const std::string& part) {
 trial_outcome try_file(const std::string& file, nanoseconds_t limit = 5 * second) {
     const unique_fd open(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
     REQUIRE(open);
-    return runs::plugin_trial({FD2_TRIAL_PROGRAM}, limit)(open.get(), file);
+    return runs::plugin_trial({FD2_TRIAL_PROGRAM}, limit)(open.get(), "", file);
 }
 
 std::size_t open_descriptors() {
@@ -110,7 +110,7 @@ TEST_CASE("what a trial comes to") {
 TEST_CASE("without a program that answers there is no trial") {
     const unique_fd open(::open(file_of("well-behaved").c_str(), O_RDONLY | O_CLOEXEC));
     for (const char* program : {"/nowhere/fd2-conform", "/etc/passwd", "/bin/true"}) {
-        const auto seen = runs::plugin_trial({program})(open.get(), "shown");
+        const auto seen = runs::plugin_trial({program})(open.get(), "", "shown");
         CHECK(seen.what == trial_outcome::kind::untried);
         CHECK(has(seen.why.message, program));
     }
@@ -125,8 +125,8 @@ TEST_CASE("what is loaded is the copy that was tried, whatever happens to the fi
     const auto run = runs::plugin_trial({FD2_TRIAL_PROGRAM});
     from.set_trial(
         load_policy::automatic,
-        [&](int image, const std::string& shown) {
-            auto seen = run(image, shown);
+        [&](int image, const std::string& hash, const std::string& shown) {
+            auto seen = run(image, hash, shown);
             std::filesystem::copy_file(file_of("crash-at-load"), file,
                                        std::filesystem::copy_options::overwrite_existing);
             return seen;

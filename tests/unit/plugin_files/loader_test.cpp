@@ -456,6 +456,20 @@ TEST_CASE("the plugins of another installation are used only where there are non
     CHECK(built_in(beside, "/installed").source == trust_source::verified);
 }
 
+TEST_CASE("our own directory is our own by whatever name it is given") {
+    using fd2::channel::built_in;
+    const scratch here;
+    const auto beside = here.directory("ours");
+    const auto path = fd2::channel::plugin_path(
+        {{beside + "/../ours", true}, {here.path(), true}, {here.path() + "/absent", false}},
+        built_in(beside, "/installed"));
+    REQUIRE(path.size() == 4);
+    CHECK(path[0].own);
+    CHECK_FALSE(path[1].own);
+    CHECK_FALSE(path[2].own);
+    CHECK(path[3].own);
+}
+
 TEST_CASE("a missing plugin is reported with the places that were searched") {
     const scratch here;
     const auto one = here.directory("one");
