@@ -11,10 +11,11 @@
 
 namespace fd2::channel {
 
-/// Storage for the error of one call into a backend.
+/// Storage for the error of one call into a backend. Allocates nothing before as_failure.
 class call_error {
   public:
     fd2_error* get() noexcept { return &error_; }
+    int sys_errno() const noexcept { return error_.sys_errno; }
     /// `code` is what the call returned; the message is the backend's, made safe to print.
     failure as_failure(std::int32_t code) const;
 

@@ -148,18 +148,19 @@ status core::open() {
 }
 
 status core::start(int& watched) {
-    return start_on(*backend_, handle_, watched);
+    call_error error;
+    const std::int32_t code = start_on(*backend_, handle_, watched, error);
+    return code == FD2_OK ? status() : error.as_failure(code);
 }
 
-status core::start_on(const configured_backend& by, fd2_channel* handle, int& watched) {
-    call_error error;
+std::int32_t core::start_on(const configured_backend& by, fd2_channel* handle, int& watched,
+                            call_error& error) noexcept {
     const fd2_pollable* const loop = setup.polled ? by.plugin->pollable : nullptr;
     fd2_native readable = FD2_NATIVE_NONE;
     const std::int32_t code = loop ? loop->attach_poll(handle, &readable, error.get())
                                    : by.plugin->backend->channel->start(handle, error.get());
-    if (code != FD2_OK) return error.as_failure(code);
-    watched = static_cast<int>(readable);
-    return {};
+    if (code == FD2_OK) watched = static_cast<int>(readable);
+    return code;
 }
 
 result<unique_fd> core::take_child_end() {
@@ -302,53 +303,52 @@ hand_over_result core::move_to(const shared_backend& to, int* watched) {
         handle = handle_;
         moving_ = true;
     }
+    // From here to `settle` nothing allocates: a lack of memory must not leave the channel between
+    // two backends.
     wait_for_return(lent_);
     done.began = now();
     fd2_carry carry{};
     carry.struct_size = sizeof(carry);
-    call_error error;
-    const std::int32_t code = from->plugin->handover->release(handle, &carry, error.get());
-    if (code != FD2_OK) {
+    call_error refusal;
+    std::int32_t refused = from->plugin->handover->release(handle, &carry, refusal.get());
+    if (refused != FD2_OK) {
         settle(from, handle, false);
-        if (code == FD2_E_STATE) return not_now("it is ending");
-        return error.as_failure(code);
+        if (refused == FD2_E_STATE) return not_now("it is ending");
+        return refusal.as_failure(refused);
     }
     int fresh_watched = -1;
-    auto taken = adopt(*to, carry, fresh_watched);
-    std::optional<failure> why;
-    shared_backend now_by = to;
-    if (!taken) {
-        why = std::move(taken).error();
-        now_by = from;
-        taken = adopt(*from, carry, fresh_watched);
-    }
+    fd2_channel* taken = nullptr;
+    refused = adopt(*to, carry, taken, fresh_watched, refusal);
+    call_error loss;
+    std::int32_t lost = FD2_OK;
+    if (refused != FD2_OK) lost = adopt(*from, carry, taken, fresh_watched, loss);
     if (from->plugin->backend->channel->close(handle) != FD2_OK)
         report_fault("close failed after release");
-    if (!taken) {
-        why->code = errc::internal;
-        why->message +=
-            "; backend " + done.from + " did not take it back: " + text_of(taken.error());
-        strand(taken.error(), unique_fd(static_cast<int>(carry.read)));
-        return std::move(*why);
+    if (lost != FD2_OK) {
+        strand(loss.sys_errno(), unique_fd(static_cast<int>(carry.read)));
+        failure why = refusal.as_failure(refused);
+        why.code = errc::internal;
+        why.message +=
+            "; backend " + done.from + " did not take it back: " + text_of(loss.as_failure(lost));
+        return why;
     }
     if (watched) *watched = fresh_watched;
     done.pause = now() - done.began;
-    settle(now_by, *taken, (carry.flags & FD2_CARRY_PAUSED) != 0);
-    if (why) return std::move(*why);
+    settle(refused == FD2_OK ? to : from, taken, (carry.flags & FD2_CARRY_PAUSED) != 0);
+    if (refused != FD2_OK) return refusal.as_failure(refused);
     return done;
 }
 
 /// A running channel of `by` over the carried object, which is the carry's again if there is none.
-result<fd2_channel*> core::adopt(const configured_backend& by, fd2_carry& carry, int& watched) {
+std::int32_t core::adopt(const configured_backend& by, fd2_carry& carry, fd2_channel*& made,
+                         int& watched, call_error& error) noexcept {
     const fd2_sink into = sink();
     const fd2_handover& table = *by.plugin->handover;
-    call_error error;
-    fd2_channel* made = nullptr;
-    const std::int32_t code =
+    std::int32_t code =
         table.adopt(by.instance->instance(), &by.options->table, &carry, &into, &made, error.get());
-    if (code != FD2_OK) return error.as_failure(code);
-    auto started = start_on(by, made, watched);
-    if (started) return made;
+    if (code != FD2_OK) return code;
+    code = start_on(by, made, watched, error);
+    if (code == FD2_OK) return code;
     fd2_carry back{};
     back.struct_size = sizeof(back);
     if (table.release(made, &back, nullptr) == FD2_OK) {
@@ -357,7 +357,7 @@ result<fd2_channel*> core::adopt(const configured_backend& by, fd2_carry& carry,
         carry.read = FD2_NATIVE_NONE;  // closed with the channel
     }
     (void)by.plugin->backend->channel->close(made);
-    return std::move(started).error();
+    return code;
 }
 
 /// The channel has a backend again. `paused`: that one waits for a `resume`.
@@ -380,9 +380,9 @@ void core::settle(const shared_backend& by, fd2_channel* handle, bool paused) no
 
 /// No backend reads the object any more. It stays open: closed, it would cost the command a SIGPIPE
 /// at its next message.
-void core::strand(const failure& why, unique_fd read) noexcept {
+void core::strand(int sys_errno, unique_fd read) noexcept {
     failed.store(true, std::memory_order_relaxed);
-    end(end_kind::error, why.sys_errno);
+    end(end_kind::error, sys_errno);
     {
         const std::lock_guard lock(mutex_);
         handle_ = nullptr;

@@ -119,10 +119,12 @@ class core {
     const fd2_channel_ops& ops() const noexcept { return *backend_->plugin->backend->channel; }
     fd2_sink sink() noexcept;
     void end(end_kind how, int sys_errno) noexcept;
-    status start_on(const configured_backend& by, fd2_channel* handle, int& watched);
-    result<fd2_channel*> adopt(const configured_backend& by, fd2_carry& carry, int& watched);
+    std::int32_t start_on(const configured_backend& by, fd2_channel* handle, int& watched,
+                          call_error& error) noexcept;
+    std::int32_t adopt(const configured_backend& by, fd2_carry& carry, fd2_channel*& made,
+                       int& watched, call_error& error) noexcept;
     void settle(const shared_backend& by, fd2_channel* handle, bool paused) noexcept;
-    void strand(const failure& why, unique_fd read) noexcept;
+    void strand(int sys_errno, unique_fd read) noexcept;
 
     /// What few channels need. A loop may have ten thousand of them.
     struct rare {

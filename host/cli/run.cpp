@@ -186,8 +186,12 @@ class runner {
             if (bell) {
                 bell_ = std::move(*bell);
                 loader_.emplace(plugin_directories(config_));
-                channel::prepare(*loader_, config_, runs::plugin_trial(conform_programs()),
-                                 &console_);
+                // Where fd2-conform lies is looked up only if a plugin is tried.
+                const channel::trial tries = [](int image, const std::string& hash,
+                                                const std::string& shown) {
+                    return runs::plugin_trial(conform_programs())(image, hash, shown);
+                };
+                channel::prepare(*loader_, config_, tries, &console_);
                 pool_.emplace(*loader_, &console_);
             } else if (plan.want.inherit) {
                 plan = {false, "no descriptor for a channel: " + bell.error().message, {}};

@@ -35,8 +35,7 @@ std::string asked_by(const maybe_requester& who) {
 
 }  // namespace
 
-run_control::run_control(subject of)
-    : of_(std::move(of)), plan_(of_.plan), trials_(conform_programs()) {
+run_control::run_control(subject of) : of_(std::move(of)), plan_(of_.plan) {
     source_.serve = [this] { return serve(); };
     source_.at = now() + age_of_socket;
 }
@@ -55,8 +54,8 @@ result<bool> run_control::serve_or_open() {
     source_.at = never;
     if (server_) {
         server_->serve();
-        if (trials_.is_over()) serve_pending();
-        if (const auto* trial = trials_.going_on()) source_.at = trial->deadline();
+        if (trials_->is_over()) serve_pending();
+        if (const auto* trial = trials_->going_on()) source_.at = trial->deadline();
         return false;
     }
     auto made = control::server::open(*this);
@@ -66,7 +65,8 @@ result<bool> run_control::serve_or_open() {
     }
     server_ = std::move(*made);
     source_.descriptor = server_->descriptor();
-    if (of_.pool) channel::prepare(of_.pool->plugins(), config(), trials_.trial(), &of_.log);
+    trials_.emplace(conform_programs());
+    if (of_.pool) channel::prepare(of_.pool->plugins(), config(), trials_->trial(), &of_.log);
     if (config().reload.watch) watch();
     return false;
 }
@@ -151,14 +151,14 @@ void run_control::swap(const control::swap_request& wanted, const control::reque
 /// Plugins that nobody vouches for are tried first, while the run goes on.
 void run_control::with_candidates(pending wanted) {
     pending_.push_back(std::move(wanted));
-    if (!trials_.going_on()) serve_pending();
+    if (!trials_->going_on()) serve_pending();
 }
 
 void run_control::serve_pending() {
     while (!pending_.empty()) {
         auto to =
             runs::candidates(*of_.pool, config(), pending_.front().names, pending_.front().source);
-        if (const auto* trial = trials_.going_on()) {
+        if (const auto* trial = trials_->going_on()) {
             // Unwatched, its outcome is looked for at the end of its time.
             (void)server_->also_watch(trial->descriptor());
             return;
@@ -199,10 +199,10 @@ control::swap_outcome run_control::swap_to(std::vector<runs::candidate> to,
         of_.report.moves.push_back(*how);
         of_.moved(how->to);
         out.moved.push_back({moved.number(), how->from, how->to, generation, how->pause});
-        tell(severity::info, "swap: " + how->from + " -> " + how->to + ", version " +
-                                 std::to_string(generation) + " of " + how->file +
-                                 ", reading paused for " + std::to_string(how->pause / microsecond) +
-                                 " us (" + asked_by(who) + ")");
+        tell(severity::info,
+             "swap: " + how->from + " -> " + how->to + ", version " + std::to_string(generation) +
+                 " of " + how->file + ", reading paused for " +
+                 std::to_string(how->pause / microsecond) + " us (" + asked_by(who) + ")");
     });
     return out;
 }
@@ -276,7 +276,7 @@ void run_control::reload_now(const maybe_requester& who, control::answer<reload_
     plan_ = plan_run(of_.options, *reloaded_, of_.on_terminal).stderr_from;
     if (path_changed && of_.pool) {
         auto loader = std::make_unique<channel::loader>(plugin_directories(config()));
-        channel::prepare(*loader, config(), trials_.trial(), &of_.log);
+        channel::prepare(*loader, config(), trials_->trial(), &of_.log);
         pool_ = std::make_unique<channel::backend_pool>(*loader, &of_.log);
         loader_ = std::move(loader);
         of_.pool = pool_.get();

@@ -87,8 +87,8 @@ class run_control final : public control::controlled {
     channel::shared_backend before_;           ///< the backend before the last hand-over
     std::unique_ptr<channel::loader> loader_;  ///< after a reload that changed the path
     std::unique_ptr<channel::backend_pool> pool_;
-    runs::background_trials trials_;
-    std::deque<pending> pending_;  ///< in the order of the requests
+    std::optional<runs::background_trials> trials_;  ///< since the socket is there
+    std::deque<pending> pending_;                    ///< in the order of the requests
 };
 
 }  // namespace fd2::cli
