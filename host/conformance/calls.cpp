@@ -1,16 +1,21 @@
 #include "conformance/calls.hpp"
 
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <future>
 #include <thread>
 
@@ -99,6 +104,63 @@ bool decide_calls(const std::vector<long>& numbers,
     (void)!::write(over.get(), &one, sizeof(one));
     listener.join();
     return watched;
+}
+
+const std::vector<long>& calls_that_make_files() {
+    static const std::vector<long> all = {
+        SYS_openat,    SYS_mkdirat, SYS_mknodat,  SYS_symlinkat,
+        SYS_renameat2, SYS_linkat,  SYS_bind,
+#ifdef SYS_open
+        SYS_open,      SYS_creat,   SYS_mkdir,    SYS_mknod,
+        SYS_symlink,   SYS_rename,  SYS_renameat, SYS_link,
+#endif
+    };
+    return all;
+}
+
+std::string_view path_made_by(const seccomp_data& call) noexcept {
+    const auto path = [&](int argument) -> std::string_view {
+        const auto* const at = reinterpret_cast<const char*>(call.args[argument]);
+        return at == nullptr ? std::string_view() : std::string_view(at);
+    };
+    switch (call.nr) {
+        case SYS_openat:
+            return (call.args[2] & O_CREAT) != 0 ? path(1) : "";
+        case SYS_mkdirat:
+        case SYS_mknodat:
+            return path(1);
+        case SYS_symlinkat:
+            return path(2);
+        case SYS_linkat:
+        case SYS_renameat2:
+            return path(3);
+        case SYS_bind: {
+            const auto* const address = reinterpret_cast<const sockaddr_un*>(call.args[1]);
+            constexpr std::size_t before = offsetof(sockaddr_un, sun_path);
+            if (address == nullptr || call.args[2] <= before || address->sun_family != AF_UNIX) {
+                return "";
+            }
+            return {address->sun_path,
+                    ::strnlen(address->sun_path, std::min<std::size_t>(call.args[2] - before,
+                                                                       sizeof(address->sun_path)))};
+        }
+#ifdef SYS_open
+        case SYS_open:
+            return (call.args[1] & O_CREAT) != 0 ? path(0) : "";
+        case SYS_creat:
+        case SYS_mkdir:
+        case SYS_mknod:
+            return path(0);
+        case SYS_renameat:
+            return path(3);
+        case SYS_symlink:
+        case SYS_rename:
+        case SYS_link:
+            return path(1);
+#endif
+        default:
+            return "";
+    }
 }
 
 }  // namespace fd2::conformance

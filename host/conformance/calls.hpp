@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <string_view>
 #include <vector>
 
 namespace fd2::conformance {
@@ -24,5 +25,12 @@ bool watch_calls(const std::vector<long>& numbers,
 bool decide_calls(const std::vector<long>& numbers,
                   const std::function<int(const seccomp_data&, pid_t)>& decide,
                   const std::function<void()>& body);
+
+/// The calls that make something in the file system.
+const std::vector<long>& calls_that_make_files();
+
+/// The path of what such a call makes; empty: it makes nothing that has one. For a look at a call,
+/// in whose thread's memory it is. Allocates nothing.
+std::string_view path_made_by(const seccomp_data& call) noexcept;
 
 }  // namespace fd2::conformance

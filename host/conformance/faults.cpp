@@ -11,7 +11,11 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <filesystem>
+#include <string>
+#include <string_view>
 
+#include "base/files.hpp"
 #include "conformance/calls.hpp"
 
 namespace fd2::conformance {
@@ -319,6 +323,12 @@ const std::vector<recognised>& all_recognised() {
           call_kind::makes}},
         {SYS_clone, nullptr, {"clone", {EAGAIN, ENOMEM, EPERM}, call_kind::makes}},
         {SYS_clone3, nullptr, {"clone3", {EAGAIN, ENOMEM, EPERM, ENOSYS}, call_kind::makes}},
+        {SYS_mkdirat, nullptr, {"mkdirat", {EACCES, EPERM, ENOMEM}, call_kind::uses}},
+        {SYS_mknodat, nullptr, {"mknodat", {EACCES, EPERM, ENOMEM}, call_kind::uses}},
+#ifdef SYS_mkdir
+        {SYS_mkdir, nullptr, {"mkdir", {EACCES, EPERM, ENOMEM}, call_kind::uses}},
+        {SYS_mknod, nullptr, {"mknod", {EACCES, EPERM, ENOMEM}, call_kind::uses}},
+#endif
         {SYS_fcntl, sets, {"fcntl", {ENOMEM, EPERM}, call_kind::sets}},
         {SYS_ioctl, sets_blocking, {"ioctl(FIONBIO)", {ENOMEM, EPERM}, call_kind::sets}},
         {SYS_ioctl, nullptr, {"ioctl", {ENOMEM, EPERM}, call_kind::uses}},
@@ -365,13 +375,26 @@ const std::vector<recognised>& all_recognised() {
     return all;
 }
 
-constexpr std::size_t most_kinds = 64;
+constexpr std::size_t most_kinds = 96;
 std::atomic<bool> calls_count{false};
 std::array<std::atomic<std::uint64_t>, most_kinds> call_numbers;
 std::atomic<std::size_t> failing_kind{most_kinds};
 std::atomic<std::uint64_t> failing_number{0};
 std::atomic<int> failing_errno{0};
 std::atomic<std::uint64_t> closes_of_nothing{0};
+
+// Paths of what was made, as they were written; what finds no room is not looked for.
+constexpr std::size_t most_paths = 64;
+std::array<std::array<char, 512>, most_paths> paths_made;
+std::atomic<std::size_t> paths{0};
+
+void note_path(std::string_view path) noexcept {
+    const std::size_t count = paths;
+    if (path.empty() || count == most_paths || path.size() >= paths_made[count].size()) return;
+    path.copy(paths_made[count].data(), path.size());
+    paths_made[count][path.size()] = 0;
+    paths = count + 1;
+}
 
 /// What happens to a call: 0, the kernel carries it out; otherwise its errno. No allocation here:
 /// who asks may hold the allocator's lock.
@@ -380,6 +403,7 @@ int judge_call(const seccomp_data& asked, pid_t caller) noexcept {
     for (const auto& each : host_workers) {
         if (each.load(std::memory_order_relaxed) == caller) return 0;
     }
+    note_path(path_made_by(asked));
     const auto& all = all_recognised();
     std::uint64_t arguments[6];
     std::copy(std::begin(asked.args), std::end(asked.args), arguments);
@@ -400,6 +424,7 @@ void begin_calls(std::size_t kind, std::uint64_t number, int sys_errno) noexcept
     calls_count = false;
     for (auto& each : call_numbers) each = 0;
     closes_of_nothing = 0;
+    paths = 0;
     failing_kind = kind;
     failing_number = number;
     failing_errno = sys_errno;
@@ -418,7 +443,7 @@ const std::vector<call_kind>& call_kinds() {
 }
 
 bool with_faulty_calls(const std::function<void()>& body) {
-    std::vector<long> numbers;
+    std::vector<long> numbers = calls_that_make_files();
     for (const auto& each : all_recognised()) numbers.push_back(each.number);
     (void)call_kinds();  // made before anybody may be asked about
     return decide_calls(numbers, judge_call, [&] {
@@ -444,6 +469,19 @@ bool call_failed() noexcept {
 }
 std::uint64_t wrong_closes() noexcept {
     return closes_of_nothing;
+}
+
+std::vector<std::string> remove_files_left() {
+    std::vector<std::string> left;
+    // What was made later may be in what was made before.
+    for (std::size_t i = paths.exchange(0); i-- > 0;) {
+        const char* const path = paths_made[i].data();
+        std::error_code failed;
+        if (!std::filesystem::exists(std::filesystem::symlink_status(path, failed))) continue;
+        left.push_back(fd2::absolute(path));
+        std::filesystem::remove(path, failed);
+    }
+    return left;
 }
 
 }  // namespace fd2::conformance

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <vector>
 
 namespace fd2::conformance {
@@ -79,5 +80,7 @@ void spare_calls() noexcept;
 std::uint64_t calls_made(std::size_t kind) noexcept;
 bool call_failed() noexcept;
 std::uint64_t wrong_closes() noexcept;
+/// What the backend has made in the file system since then and left there; it is removed now.
+std::vector<std::string> remove_files_left();
 
 }  // namespace fd2::conformance

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -16,6 +17,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -536,9 +539,17 @@ std::int32_t describe(fd2_instance* instance, const fd2_options* options, int re
     if (!ours && !has("X07")) {
         return fd2_fail(error, FD2_E_UNSUPPORTED, 0, "adopt", "of another kind");
     }
+    char name[32] = "";
+    if (has("R15")) {
+        static std::atomic<unsigned> turn{0};
+        std::snprintf(name, sizeof(name), "left-%u", ++turn);
+        const int made = ::open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (made >= 0) ::close(made);
+    }
     if (::fcntl(read_end, F_SETFL, flags | O_NONBLOCK) != 0 && !has("R14")) {
         return fd2_fail(error, fd2_code_of_errno(errno), errno, "fcntl", "O_NONBLOCK");
     }
+    if (has("R15")) ::unlink(name);
     const int size = ::fcntl(read_end, F_GETPIPE_SZ);
     spec = {};
     spec.thread_name = "fd2-mutant";
@@ -609,6 +620,14 @@ std::int32_t open_over_tcp(fd2_instance* instance, const fd2_options* options, c
 
 std::int32_t open_channel(fd2_instance* instance, const fd2_options* options, const fd2_sink* sink,
                           fd2_channel** out, fd2_error* error) {
+    if (has("N25")) {
+        static std::atomic<bool> busy{false};
+        if (busy.exchange(true)) {
+            return fd2_fail(error, FD2_E_INTERNAL, EEXIST, "open", "its name is taken");
+        }
+        ::sched_yield();
+        busy = false;
+    }
     if (has("R04")) ::pause();
     if (has("R05")) ::syscall(SYS_exit_group, 0);
     if (has("R06")) {

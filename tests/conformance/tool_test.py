@@ -245,6 +245,14 @@ class Tool(unittest.TestCase):
                  if "join returns TIMEDOUT: it does not end" in found["seen"]]
         self.assertRegex("\n".join(stuck), r"(?m)^fcntl number \d+ fails with E", check)
 
+    def test_what_a_failed_call_leaves_in_the_file_system_is_found(self):
+        if "thread" in os.environ["FD2_SANITIZED"]:
+            self.skipTest("calls are not held up beside ThreadSanitizer")
+        code, said = backend("--include", "^(T16|E04)$", plugin("R15"))
+        status = {check["id"]: check["status"] for check in said["checks"]}
+        self.assertEqual((code, status), (1, {"T16": "pass", "E04": "fail"}), said)
+        self.assertRegex(json.dumps(said), r"/left-\d+ is left")
+
     def test_a_waiver_holds_until_its_day(self):
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
             file.write("# known\nF14 2999-12-31 bug 7\n")

@@ -46,6 +46,7 @@ std::string live_with(const variant& v, surroundings& before, Arm&& arm,
         add(wrong, "a thread is left");
         before.threads = tasks().size();  // told once
     }
+    for (const std::string& path : remove_files_left()) add(wrong, path + " is left");
     const auto open = descriptors();
     if (open != before.open) {
         add(wrong, std::to_string(open.size()) + " descriptors are open, expected " +

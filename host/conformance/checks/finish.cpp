@@ -343,7 +343,7 @@ CHECK_CASE(G22, must, "F11 P7",
             next = each->pollable()->on_ready(channel, 4096, &deadline);
         }
         CHECK(next == FD2_READY_ENDED);
-        CHECK(deadline == -1);
+        if (!each->settles()) CHECK(deadline == -1);  // else it is that of an earlier answer
         CHECK(into.ends() == 1);
         CHECK(each->ops().close(channel) == FD2_OK);
         ::close(static_cast<int>(end));

@@ -9,10 +9,12 @@
 #include <iterator>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "base/plain_text.hpp"
 #include "conformance/check.hpp"
 #include "conformance/driver.hpp"
+#include "conformance/faults.hpp"
 #include "conformance/worker.hpp"
 #include "conformance/world.hpp"
 
@@ -112,6 +114,34 @@ CHECK_CASE(N17, must, "L13 L12", "two instances do not know of each other",
     carry_line(of_third, into_third);
     CHECK(ops.close(of_third) == FD2_OK);
     CHECK(third.deinit() == FD2_OK);
+}
+
+CHECK_CASE(N25, must, "T12", "several threads may open channels at once",
+           "four threads open and close channels of one instance") {
+    host one;
+    REQUIRE(one.code() == FD2_OK);
+    std::mutex guard;
+    std::string refusal;
+    const auto opens = [&] {
+        const host_code own;
+        for (std::uint64_t i = scaled(400); i != 0; --i) {
+            recorder into;
+            const fd2_sink sink = into.sink();
+            fd2_channel* channel = nullptr;
+            fd2_error error{};
+            error.struct_size = sizeof(error);
+            const std::int32_t code =
+                tested()->table().open(one.instance(), nullptr, &sink, &channel, &error);
+            if (code == FD2_OK && tested()->ops().close(channel) == FD2_OK) continue;
+            const std::lock_guard lock(guard);
+            refusal = channel != nullptr ? "close fails" : error.message;
+            return;
+        }
+    };
+    std::vector<std::thread> threads(4);
+    for (auto& each : threads) each = std::thread(opens);
+    for (auto& each : threads) each.join();
+    CHECK(refusal == "");
 }
 
 CHECK_CASE(N16, must, "L12", "a hundred instances, one after the other, leave nothing behind",

@@ -392,56 +392,9 @@ CHECK_CASE(T16, must, "X12", "nothing is left in the file system",
            "them may be there after deinit") {
     std::set<std::string> made;
     whole_life life;
-    std::vector<long> numbers = {SYS_openat,    SYS_mkdirat, SYS_mknodat, SYS_symlinkat,
-                                 SYS_renameat2, SYS_linkat,  SYS_bind};
-#ifdef SYS_open
-    numbers.insert(numbers.end(), {SYS_open, SYS_creat, SYS_mkdir, SYS_mknod, SYS_symlink,
-                                   SYS_rename, SYS_renameat, SYS_link});
-#endif
-    const auto note_path = [&](std::uint64_t argument) {
-        if (argument != 0) made.insert(fd2::absolute(reinterpret_cast<const char*>(argument)));
-    };
-    live(life, numbers, [&](const seccomp_data& call, pid_t) {
-        switch (call.nr) {
-            case SYS_openat:
-                if ((call.args[2] & O_CREAT) != 0) note_path(call.args[1]);
-                break;
-            case SYS_mkdirat:
-            case SYS_mknodat:
-                note_path(call.args[1]);
-                break;
-            case SYS_symlinkat:
-                note_path(call.args[2]);
-                break;
-            case SYS_linkat:
-            case SYS_renameat2:
-                note_path(call.args[3]);
-                break;
-            case SYS_bind: {
-                sockaddr_un address{};
-                const auto size = std::min<std::size_t>(call.args[2], sizeof(address) - 1);
-                std::memcpy(&address, reinterpret_cast<const void*>(call.args[1]), size);
-                if (address.sun_family == AF_UNIX && address.sun_path[0] != 0) {
-                    made.insert(fd2::absolute(address.sun_path));
-                }
-                break;
-            }
-#ifdef SYS_open
-            case SYS_open:
-                if ((call.args[1] & O_CREAT) != 0) note_path(call.args[0]);
-                break;
-            case SYS_creat:
-            case SYS_mkdir:
-            case SYS_mknod:
-                note_path(call.args[0]);
-                break;
-            case SYS_renameat:
-                note_path(call.args[3]);
-                break;
-            default:  // symlink, rename, link
-                note_path(call.args[1]);
-#endif
-        }
+    live(life, calls_that_make_files(), [&](const seccomp_data& call, pid_t) {
+        const std::string path(path_made_by(call));
+        if (!path.empty()) made.insert(fd2::absolute(path));
     });
     CHECK(life.wrong() == "");
     std::string left;
