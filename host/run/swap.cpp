@@ -21,6 +21,7 @@ class search : public std::enable_shared_from_this<search> {
             const candidate& each = to_[next_++];
             if (!each.backend) {
                 refused(each, each.backend.error());
+                if (is_present(each)) break;
                 continue;
             }
             if ((*each.backend)->instance == moved_.configured()->instance) {
@@ -34,6 +35,7 @@ class search : public std::enable_shared_from_this<search> {
                     return self->done_(std::move(how));
                 }
                 self->refused(each, how.error());
+                if (self->is_present(each)) self->next_ = self->to_.size();
                 self->go_on();
             });
             return;
@@ -44,6 +46,13 @@ class search : public std::enable_shared_from_this<search> {
     }
 
   private:
+    /// What stands behind the present backend in the list is no better: if the new version of that
+    /// is torn or refused, the channel stays where it is.
+    bool is_present(const candidate& who) const {
+        const auto by = moved_.plugin();
+        return who.name == by->id || who.name == by->file;
+    }
+
     void refused(const candidate& who, const failure& why) {
         last_ = why;
         all_ += "; " + who.name + ": " + text_of(why);

@@ -24,9 +24,10 @@ std::vector<candidate> candidates(channel::backend_pool& pool, const settings::s
                                   const std::vector<std::string>& names,
                                   channel::trust_source source = channel::trust_source::verified);
 
-/// Tries them in order. `done` is called once (see channel_view::hand_over): a failure says why
-/// none has taken the channel, which stays where it was. One that has the channel already, in the
-/// version that is installed, ends the search: errc::state.
+/// Tries them in order, not beyond the entry of the present backend. `done` is called once (see
+/// channel_view::hand_over): a failure says why none has taken the channel, which stays where it
+/// was. One that has the channel already, in the version that is installed, ends the search:
+/// errc::state.
 void swap_channel(const channel::channel_view& moved, std::vector<candidate> to,
                   std::function<void(channel::hand_over_result)> done);
 
