@@ -75,8 +75,12 @@ status check_elf(int descriptor, const std::string& file) {
     const auto size = static_cast<std::uint64_t>(status.st_size);
     // Up to here (the kind and the machine) the header is the same for all machines.
     unsigned char start[20];
-    if (!read_at(descriptor, 0, start, sizeof(start)) || std::memcmp(start, ELFMAG, SELFMAG) != 0) {
-        return {};
+    if (size < sizeof(start)) {
+        return failure{errc::unsupported, 0, "load plugin: " + file + ": file too short"};
+    }
+    if (!read_at(descriptor, 0, start, sizeof(start))) return {};
+    if (std::memcmp(start, ELFMAG, SELFMAG) != 0) {
+        return failure{errc::unsupported, 0, "load plugin: " + file + ": not an ELF file"};
     }
     const file_header& ours = own_header;
     const unsigned machine = machine_of(start);

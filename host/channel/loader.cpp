@@ -81,8 +81,7 @@ const Table* extension(const fd2_backend& backend, const char* id) {
     return table && table->struct_size >= sizeof(Table) ? table : nullptr;
 }
 
-/// Whether the file is of those that the package manager installs: what is in the directory of
-/// this copy of fd2 or in one that a configuration file names, and only root may write.
+/// Whether only root may write the file, which was found by a checked path.
 bool belongs_to_root(const opened_plugin& file, trust_source source) {
     struct stat about {};
     return source == trust_source::verified && ::fstat(file.descriptor.get(), &about) == 0 &&
@@ -97,7 +96,8 @@ status prove(const std::string& hash, const std::string& shown) {
         {errc::denied, 0,
          "plugin: " + shown +
              (verdict ? ": does not conform" : ": nobody has checked whether it conforms")},
-        "run: fd2 conform " + shown + "; or set swap.require to trial");
+        verdict ? "fd2 conform " + shown + " says why"
+                : "run: fd2 conform " + shown + "; or set swap.require to trial");
 }
 
 /// The failure of a plugin that did not pass its trial for the reason `why`.
@@ -163,7 +163,7 @@ result<found> loader::find(std::string_view name, trust_source source) const {
                    "no " + std::string(name) + std::string(suffix) + " in " +
                        (searched.empty() ? "any directory (the search path is empty)"
                                          : join(searched, ", "))},
-                  "install it, or name the directory that has it with --plugin-path");
+                  "install it, or name the directory that has it (plugins.path, --plugin-path)");
 }
 
 void loader::tell(const std::string& text) const {
@@ -219,8 +219,9 @@ result<std::shared_ptr<const loaded_plugin>> loader::load(std::string_view name,
     if (!file) return std::move(file).error();
     mapping_options options{asks_for_verdicts_, loads_originals_, {}};
     const load_policy how = policy.value_or(policy_);
-    const bool shipped = belongs_to_root(*file, where->source);
-    const bool proves = how == load_policy::proved && !shipped && !where->own;
+    // Of those that the package manager installed with this copy of fd2.
+    const bool shipped = where->own && belongs_to_root(*file, where->source);
+    const bool proves = how == load_policy::proved && !where->own;
     if (how == load_policy::always_tried || how == load_policy::proved ||
         (how == load_policy::automatic && !shipped)) {
         options.admit = [&](int image, const std::string& hash) {
@@ -251,6 +252,12 @@ result<std::shared_ptr<const loaded_plugin>> loader::load(std::string_view name,
     if (asks_for_verdicts_) loaded->verdict = find_verdict(mapped->hash);
     loaded_.emplace(std::string(name), loaded);
     return std::shared_ptr<const loaded_plugin>(std::move(loaded));
+}
+
+std::string loader::hash_of(const loaded_plugin& plugin) const {
+    if (!plugin.hash.empty()) return plugin.hash;
+    const auto file = open_plugin(plugin.file, plugin.source, owner_);
+    return file ? hash_of_mapped(*file, plugin.generation) : "";
 }
 
 std::vector<contents> loader::list_directories() const {

@@ -112,6 +112,10 @@ class loader {
         policy_ = policy;
     }
 
+    /// The hash of what `plugin` is, which costs reading its file; empty if that is not what was
+    /// mapped any more.
+    std::string hash_of(const loaded_plugin& plugin) const;
+
     /// What could be loaded, by id; the first of a name wins. Runs nothing.
     std::vector<found> discover() const;
 

@@ -252,4 +252,13 @@ result<mapped_plugin> map_plugin(const opened_plugin& file, const std::string& s
     return changed(shown);  // not reached: the original is not forbidden
 }
 
+std::string hash_of_mapped(const opened_plugin& file, std::uint64_t generation) {
+    struct stat status {};
+    if (::fstat(file.descriptor.get(), &status) != 0) return {};
+    mapped_files& mapped = of_this_process();
+    const std::lock_guard lock(mapped.mutex);
+    const auto known = find_mapped(mapped, file, version_of(status), true);
+    return known && *known && (*known)->generation == generation ? (*known)->hash : "";
+}
+
 }  // namespace fd2::channel

@@ -36,4 +36,7 @@ struct mapping_options {
 result<mapped_plugin> map_plugin(const opened_plugin& file, const std::string& shown,
                                  const mapping_options& options = {});
 
+/// The hash of `file`'s content, if that is what this process has mapped of it as this generation.
+std::string hash_of_mapped(const opened_plugin& file, std::uint64_t generation);
+
 }  // namespace fd2::channel

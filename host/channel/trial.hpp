@@ -16,10 +16,11 @@ namespace fd2::channel {
 /// Which plugins are tried before they are mapped.
 enum class load_policy {
     untried,       ///< none; what is recorded of trials does not count either
-    automatic,     ///< those that neither the package manager nor a record vouches for
+    automatic,     ///< all but what came with this copy of fd2 and only root may write, unless a
+                   ///< record says that it is good
     always_tried,  ///< those that no record vouches for, whoever owns the file
-    /// The same; and what neither came with this copy of fd2, nor is the package manager's, nor
-    /// conforms by a verdict of `fd2 conform`, is refused.
+    /// The same; and what neither came with this copy of fd2 nor conforms by a verdict of
+    /// `fd2 conform` is refused.
     proved,
 };
 

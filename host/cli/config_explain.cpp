@@ -19,7 +19,7 @@ namespace {
 using nlohmann::ordered_json;
 using settings::rule_result;
 
-/// A value that is not the built-in one.
+/// A value that is not the built-in one, or that the rule sets.
 struct difference {
     std::string key;
     std::string yaml;
@@ -41,10 +41,11 @@ std::vector<difference> differences(const settings::loaded& config) {
     const settings::settings built_in;
     for (const settings::key_info& key : settings::keys()) {
         const settings::value value = key.get(config.values);
-        if (value == key.get(built_in)) continue;
         const settings::origin& at = config.origin_of(key.name);
+        const bool ruled = by_rule(key.name, at);
+        if (value == key.get(built_in) && !ruled) continue;
         out.push_back({std::string(key.name), settings::yaml_of(key, value),
-                       settings::json_of(key, value), at, by_rule(key.name, at)});
+                       settings::json_of(key, value), at, ruled});
     }
     for (const auto& [backend, options] : config.values.options) {
         for (const auto& [name, option] : options) {

@@ -17,9 +17,9 @@ struct explained_run {
 };
 
 /// Which files were read, what rules see of the command, which rule applies and why the others do
-/// not, and the values that differ from the built-in ones. As JSON: schema fd2.explain/1
-/// (docs/fd2.explain.schema.json). 0, or 1 where the configuration has an error (which the caller
-/// prints).
+/// not, the values that the rule sets, and those that differ from the built-in ones. As JSON:
+/// schema fd2.explain/1 (docs/fd2.explain.schema.json). 0, or 1 where the configuration has an
+/// error (which the caller prints).
 int config_explain(const explained_run& run, bool json, std::ostream& out);
 
 }  // namespace fd2::cli

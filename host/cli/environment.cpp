@@ -129,10 +129,13 @@ settings::run_facts facts_of(const std::vector<std::string>& command,
     out.host = remote_host(command);
     out.link = link;
     out.terminal = on_terminal;
-    out.user = [] {
-        const uid_t id = ::getuid();
-        const passwd* const entry = ::getpwuid(id);
-        return entry != nullptr ? std::string(entry->pw_name) : std::to_string(id);
+    out.user = [known = std::string()]() mutable {
+        if (known.empty()) {
+            const uid_t id = ::getuid();
+            const passwd* const entry = ::getpwuid(id);
+            known = entry != nullptr ? std::string(entry->pw_name) : std::to_string(id);
+        }
+        return known;
     };
     out.machine = name_of_machine;
     return out;

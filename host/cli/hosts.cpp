@@ -31,7 +31,7 @@ constexpr const char* ps_footer =
     R"(Lists the running commands and programs that capture with fd2: yours, or as root everybody's.
 Runs shorter than 200 ms are not listed.
 
-Exit status: 0, also if there is none; 2 for wrong usage.
+Exit status: 0, also if nothing runs; 1 if a PID is not there; 2 for wrong usage.
 
 Examples:
   fd2 ps
@@ -91,11 +91,17 @@ std::optional<std::uint64_t> number_in(std::string_view text) {
     return number;
 }
 
-/// The hosts that were named, or nothing after a message.
-std::optional<std::vector<target>> targets_of(const std::vector<std::string>& words,
-                                              const std::string& command) {
+/// The hosts that were named. Those that are not there are said, and counted.
+struct named_hosts {
+    std::vector<target> there;
+    std::size_t missing = 0;
+};
+
+/// Nothing after a message, where a word is no PID.
+std::optional<named_hosts> targets_of(const std::vector<std::string>& words,
+                                      const std::string& command) {
     const auto sockets = control::list_sockets();
-    std::vector<target> out;
+    named_hosts out;
     for (const std::string& word : words) {
         const std::size_t colon = word.find(':');
         const auto pid = number_in(std::string_view(word).substr(0, colon));
@@ -108,14 +114,13 @@ std::optional<std::vector<target>> targets_of(const std::vector<std::string>& wo
         bool found = false;
         for (const auto& each : sockets) {
             if (static_cast<std::uint64_t>(each.pid) != *pid) continue;
-            out.push_back({each, channel});
+            out.there.push_back({each, channel});
             found = true;
         }
-        if (!found) {
-            complain(command + ": " + word +
-                     ": no running host of fd2 has this pid; 'fd2 ps' lists them");
-            return std::nullopt;
-        }
+        if (found) continue;
+        complain(command + ": " + word +
+                 ": nothing of fd2's runs with this pid; 'fd2 ps' lists what does");
+        ++out.missing;
     }
     return out;
 }
@@ -172,13 +177,13 @@ int ps(const host_options& given, const output_options& shown, std::ostream& out
     const screen terminal = look_at_stdout(shown.colour);
     const int interval = 1000;
     for (;;) {
-        std::vector<target> hosts = all_targets();
+        named_hosts hosts{all_targets(), 0};
         if (!given.targets.empty()) {
             auto named = targets_of(given.targets, "ps");
             if (!named) return usage_error;
             hosts = std::move(*named);
         }
-        const survey seen = ask_all(hosts);
+        const survey seen = ask_all(hosts.there);
         if (given.watch && terminal.width != 0) out << "\x1b[H\x1b[2J";
         if (given.json) {
             const ordered_json all = {{"schema", "fd2.ps/1"},
@@ -194,7 +199,7 @@ int ps(const host_options& given, const output_options& shown, std::ostream& out
             print_survey(seen, terminal, out);
         }
         out.flush();
-        if (!given.watch) return 0;
+        if (!given.watch) return hosts.missing == 0 ? 0 : 1;
         // Not only Ctrl-C ends it: so does the reader of our stdout, when it goes.
         pollfd reader{STDOUT_FILENO, 0, 0};
         if (::poll(&reader, 1, interval) > 0 && (reader.revents & (POLLERR | POLLHUP)) != 0)
@@ -223,7 +228,8 @@ int tail(const host_options& given, std::ostream& out) {
     }
     const auto named = targets_of(given.targets, "tail");
     if (!named) return usage_error;
-    const target& one = named->front();
+    if (named->missing != 0) return 1;
+    const target& one = named->there.front();
     auto connection = control::client::connect(one.host);
     if (!connection) {
         complain("tail: " + text_of(connection.error()));
@@ -258,13 +264,13 @@ int tail(const host_options& given, std::ostream& out) {
 }
 
 /// The hosts that swap and reload are for, or nothing after a message.
-std::optional<std::vector<target>> meant(const host_options& given, const std::string& command) {
+std::optional<named_hosts> meant(const host_options& given, const std::string& command) {
     if (given.all == !given.targets.empty()) {
         complain(command + (given.all ? ": --all and a PID exclude each other"
                                       : ": which one? give a PID of 'fd2 ps', or --all"));
         return std::nullopt;
     }
-    return given.all ? all_targets() : targets_of(given.targets, command);
+    return given.all ? named_hosts{all_targets(), 0} : targets_of(given.targets, command);
 }
 
 void print_moves(const ordered_json& answer, const target& one, std::ostream& out, bool& stayed) {
@@ -274,7 +280,7 @@ void print_moves(const ordered_json& answer, const target& one, std::ostream& ou
     for (const auto& entry : list_in(answer, "moved")) {
         out << place(entry) << ": " << plain(text_in(entry, "from")) << " -> "
             << plain(text_in(entry, "to"));
-        if (integer_in(entry, "generation") > 1)
+        if (integer_in(entry, "generation") > 1 || text_in(entry, "from") == text_in(entry, "to"))
             out << " (version " << integer_in(entry, "generation") << ")";
         out << ", reading paused for " << integer_in(entry, "pause_us") << " us\n";
     }
@@ -307,9 +313,9 @@ int ask_each(const host_options& given, const std::string& command, const std::s
     const auto hosts = meant(given, command);
     if (!hosts) return usage_error;
     bool stayed = false;
-    bool failed = false;
+    bool failed = hosts->missing != 0;
     ordered_json answers = ordered_json::array();
-    for (const target& one : *hosts) {
+    for (const target& one : hosts->there) {
         const std::string name = std::to_string(one.host.pid);
         auto connection = control::client::connect(one.host);
         if (!connection) {
@@ -323,8 +329,8 @@ int ask_each(const host_options& given, const std::string& command, const std::s
         // A plugin's trial, and a loop that is busy, take their time.
         auto answer = connection->call(method, std::move(asked), after(now(), 5 * answer_time));
         if (!answer || !answer->error.empty()) {
-            complain(command + ": " + name + ": " +
-                     (answer ? control::text_of(*answer) : text_of(answer.error())));
+            complain_in_lines(command + ": " + name + ": " +
+                              (answer ? control::text_of(*answer) : text_of(answer.error())));
             failed = true;
             continue;
         }
@@ -342,7 +348,7 @@ int ask_each(const host_options& given, const std::string& command, const std::s
     }
     if (given.json) {
         print_json({{"schema", "fd2." + command + "/1"}, {"hosts", std::move(answers)}}, out);
-    } else if (hosts->empty()) {
+    } else if (hosts->there.empty() && hosts->missing == 0) {
         out << "no host is running\n";
     }
     return failed || (stayed && method == "Swap") ? 1 : 0;

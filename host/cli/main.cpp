@@ -66,13 +66,15 @@ constexpr const char* show_footer =
 
 constexpr const char* explain_footer =
     R"(Runs nothing. Lists the files that were searched for, what rules see of the command, each rule
-and why it does or does not apply, and the values that differ from the built-in ones.
+and why it does or does not apply, the values that the rule sets, and those that differ from the
+built-in ones.
 
 Exit status: 1 if the configuration has an error, 2 for wrong usage, else 0.
 
 Examples:
   fd2 config explain -- ssh host backup
   fd2 config explain --link ssh -- ssh host   as if called through a link
+  fd2 config explain --user backup -- ssh host
   fd2 config explain --json -- ssh host | jq '.rules[] | select(.result == "applies")')";
 
 constexpr const char* schema_footer =
@@ -165,7 +167,7 @@ struct parsed {
     common_options common;
     run_options run;
     std::string backend, transport, tail, forward, log, stats_fd;
-    std::string directory, language = "c++", shell, file, key, colour, link;
+    std::string directory, language = "c++", shell, file, key, colour, link, user;
     std::vector<std::string> names;
     output_options shown;
     report_options report;
@@ -247,6 +249,7 @@ void add_config(CLI::App& app, parsed& given) {
     explain->prefix_command();
     add_value(*explain, "--link", "NAME", given.link,
               "As if fd2 were called through a link of this name");
+    add_value(*explain, "--user", "NAME", given.user, "As if this user ran it (for rules only)");
     add_switch(*explain, "--json", given.shown.json, "Print JSON");
     add_common(*explain, given.common);
     config->add_subcommand("schema", "Print the JSON Schema of fd2.yaml")->footer(schema_footer);
@@ -421,7 +424,8 @@ int explain_config(const CLI::App& app, parsed& given, std::vector<std::string> 
     std::optional<std::string> link;
     if (!given.link.empty()) link = given.link;
     given.common.forgiving = link.has_value();
-    const auto facts = facts_of(*command, link, ::isatty(STDERR_FILENO) == 1);
+    auto facts = facts_of(*command, link, ::isatty(STDERR_FILENO) == 1);
+    if (!given.user.empty()) facts.user = [&given] { return given.user; };
     const auto loaded = read_settings(given.common, &facts);
     if (!loaded) {
         complain(text_of(loaded.error()));

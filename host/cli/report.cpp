@@ -101,8 +101,9 @@ std::vector<std::string> files_of(const common_options& given, const report_opti
     const std::string& file = loaded->values.report.file;
     if (file.empty()) {
         (void)complain_of(
-            "no FILE, and report.file is off; name a file, or set report.file in fd2.yaml "
-            "so that runs leave reports");
+            "no FILE, and report.file is off (outside of rules); name a file, or set report.file "
+            "in "
+            "fd2.yaml so that runs leave reports");
         return {};
     }
     return {file};

@@ -17,12 +17,13 @@ namespace {
 constexpr nanoseconds_t age_of_socket = 200 * millisecond;
 
 /// A backend, in a record: which content of which file.
-nlohmann::ordered_json as_json(const channel::loaded_plugin& plugin) {
-    return {{"backend", plugin.id},
-            {"file", plugin.file},
-            {"generation", plugin.generation},
-            {"sha256", plugin.hash.empty() ? nlohmann::ordered_json(nullptr)
-                                           : nlohmann::ordered_json(plugin.hash)}};
+nlohmann::ordered_json as_json(const channel::loaded_plugin& plugin, const std::string& hash) {
+    return {
+        {"backend", plugin.id},
+        {"version", plugin.backend->version},
+        {"file", plugin.file},
+        {"generation", plugin.generation},
+        {"sha256", hash.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(hash)}};
 }
 
 using maybe_requester = std::optional<control::requester>;
@@ -66,7 +67,16 @@ result<bool> run_control::serve_or_open() {
     server_ = std::move(*made);
     source_.descriptor = server_->descriptor();
     trials_.emplace(conform_programs());
-    if (of_.pool) channel::prepare(of_.pool->plugins(), config(), trials_->trial(), &of_.log);
+    if (of_.pool) {
+        channel::loader& plugins = of_.pool->plugins();
+        channel::prepare(plugins, config(), trials_->trial(), &of_.log);
+        // Records name contents. Of what is mapped already nobody can tell once the file is
+        // another.
+        plugins.ask_for_verdicts();
+        if (const channel::channel* const carried = of_.run.open_channel()) {
+            present_hash_ = plugins.hash_of(*carried->view().plugin());
+        }
+    }
     if (config().reload.watch) watch();
     return false;
 }
@@ -115,6 +125,17 @@ std::vector<control::channel_state> run_control::channels() {
     return {std::move(out)};
 }
 
+/// The channel stays with its backend.
+void run_control::keep(const std::string& why, const maybe_requester& who) {
+    const auto by = of_.run.open_channel()->view().plugin();
+    audit({{"action", "swap"},
+           {"from", as_json(*by, present_hash_)},
+           {"to", nullptr},
+           {"reason", why}},
+          who);
+    tell(severity::info, "swap: kept " + by->id + ": " + why + " (" + asked_by(who) + ")");
+}
+
 std::optional<control::swap_outcome> run_control::nothing_to_move() const {
     if (of_.run.open_channel() && of_.pool) return {};
     const std::string why = of_.run.record() ? "its stderr has ended" : of_.run.why_inherit();
@@ -132,6 +153,12 @@ void run_control::swap(const control::swap_request& wanted, const control::reque
         const std::string name = before_->plugin->id;
         return done(swap_to({{name, before_}}, who));
     }
+    if (wanted.backend.empty() && !plan_.captures) {
+        const std::string why = "nothing would be captured now: " + plan_.why_inherit;
+        keep(why, who);
+        return done(control::swap_outcome{
+            {}, {{of_.run.open_channel()->number(), of_.report.backend, why}}});
+    }
     auto source = channel::trust_source::verified;
     std::vector<std::string> names = plan_.want.backends;
     if (!wanted.backend.empty()) {
@@ -142,8 +169,11 @@ void run_control::swap(const control::swap_request& wanted, const control::reque
     with_candidates({std::move(names), source,
                      [this, who, done = std::move(done)](std::vector<runs::candidate> to) {
                          if (auto nothing = nothing_to_move()) return done(std::move(*nothing));
-                         if (to.size() == 1 && !to.front().backend)
-                             return done(to.front().backend.error());
+                         if (to.size() == 1 && !to.front().backend) {
+                             const failure& why = to.front().backend.error();
+                             keep(to.front().name + ": " + text_of(why), who);
+                             return done(why);
+                         }
                          done(swap_to(std::move(to), who));
                      }});
 }
@@ -178,19 +208,13 @@ control::swap_outcome run_control::swap_to(std::vector<runs::candidate> to,
     runs::swap_channel(moved, std::move(to), [&](channel::hand_over_result how) {
         if (!how) {
             out.stayed.push_back({moved.number(), from, text_of(how.error())});
-            audit({{"action", "swap"},
-                   {"from", as_json(*present->plugin)},
-                   {"to", nullptr},
-                   {"reason", text_of(how.error())}},
-                  who);
-            tell(severity::info,
-                 "swap: kept " + from + ": " + text_of(how.error()) + " (" + asked_by(who) + ")");
-            return;
+            return keep(text_of(how.error()), who);
         }
         const std::uint64_t generation = moved.plugin()->generation;
+        const std::string from_hash = std::exchange(present_hash_, moved.plugin()->hash);
         audit({{"action", "swap"},
-               {"from", as_json(*present->plugin)},
-               {"to", as_json(*moved.plugin())},
+               {"from", as_json(*present->plugin, from_hash)},
+               {"to", as_json(*moved.plugin(), present_hash_)},
                {"pause_us", how->pause / microsecond}},
               who);
         before_ = present;
@@ -267,8 +291,9 @@ void run_control::reload_now(const maybe_requester& who, control::answer<reload_
            {"rule",
             {{"old", rule_of(reloaded_ ? *reloaded_ : of_.loaded)}, {"new", rule_of(*fresh)}}}},
           who);
-    tell(severity::info,
-         "reload: " + std::to_string(out.changes.size()) + " changes (" + asked_by(who) + ")");
+    tell(severity::info, "reload: " + std::to_string(out.changes.size()) +
+                             (out.changes.size() == 1 ? " change (" : " changes (") +
+                             asked_by(who) + ")");
     const bool path_changed =
         std::any_of(out.changes.begin(), out.changes.end(),
                     [](const auto& one) { return one.key == "plugins.path"; });

@@ -70,6 +70,7 @@ class run_control final : public control::controlled {
         channel::trust_source source;
         std::function<void(std::vector<runs::candidate>)> go_on;
     };
+    void keep(const std::string& why, const std::optional<control::requester>& who);
     void with_candidates(pending wanted);
     void serve_pending();
     std::optional<control::swap_outcome> nothing_to_move() const;
@@ -85,6 +86,7 @@ class run_control final : public control::controlled {
     std::optional<settings::loaded> reloaded_;
     runs::stderr_plan plan_;
     channel::shared_backend before_;           ///< the backend before the last hand-over
+    std::string present_hash_;                 ///< of the present one; empty: unknown
     std::unique_ptr<channel::loader> loader_;  ///< after a reload that changed the path
     std::unique_ptr<channel::backend_pool> pool_;
     std::optional<runs::background_trials> trials_;  ///< since the socket is there

@@ -141,8 +141,9 @@ constexpr key_info table[] = {
     choice<FD2_AT(plugins.trial)>(
         "plugins.trial", trial_names,
         "Whether a plugin is tried in a process of its own before it is loaded, once for each "
-        "content: auto (unless it lies in a checked directory and only root may write it), always, "
-        "never. One that crashes or hangs there is not used."),
+        "content: auto (unless it came with this fd2 and only root may write it), always, never. "
+        "One "
+        "that crashes or hangs there is not used."),
     key<FD2_AT(capture.tail)>(
         "capture.tail", key_type::size,
         "How many bytes of the newest stderr are kept, exactly. Memory grows on demand.", 1, GiB),
@@ -236,12 +237,12 @@ constexpr key_info table[] = {
         "What a reload does to running children when the backend that they would get now is "
         "another one: keep leaves them where they are; hand-over moves them, without losing a "
         "byte, where the new backend can take their kernel object."),
-    choice<FD2_AT(swap.require)>("swap.require", proof_names,
-                                 "What a plugin that is neither this fd2's own nor root's must "
-                                 "have before a running command "
-                                 "moves to it: conforms (`fd2 conform` has found that it does), or "
-                                 "trial (it survives a short "
-                                 "life in a process of its own, as at a start)."),
+    choice<FD2_AT(swap.require)>(
+        "swap.require", proof_names,
+        "What a plugin that did not come with this fd2 must have before "
+        "a running command moves to it: conforms (`fd2 conform` has found that it does), or "
+        "trial (it survives a short "
+        "life in a process of its own, as at a start)."),
     key<FD2_AT(reload.watch)>(
         "reload.watch", key_type::boolean,
         "Whether running hosts reload when a configuration file or a plugin changes (`fd2 reload` "

@@ -123,7 +123,7 @@ class Summary(harness.Case):
     def test_what_is_wrong_is_said_with_advice(self):
         missing = self.path("missing")
         for words, said in (
-                ([], b"report: no FILE, and report.file is off; name a file"),
+                ([], b"report: no FILE, and report.file is off (outside of rules); name a file"),
                 ([missing], b"report: open: " + missing.encode()),
                 ([self.dir], b"report: read: " + self.dir.encode()),
                 (["--set", f"report.file={missing}"], b"the first run that is reported creates it"),

@@ -144,12 +144,13 @@ TEST_CASE("a loader tries what it is told to, and remembers") {
     const std::string file = here / "well-behaved.so";
     std::filesystem::copy_file(file_of("well-behaved"), file);
     ::chmod(file.c_str(), 0755);
+    bool own = true;
     const auto load = [&](load_policy set, std::optional<load_policy> asked = {}) {
         // Another file for the process, which maps each once; the same content.
         const std::string copy = here / ("copy-" + std::to_string(count) + ".new");
         std::filesystem::copy_file(file, copy, std::filesystem::copy_options::overwrite_existing);
         std::filesystem::rename(copy, file);
-        channel::loader from({{here.path(), trust_source::verified}}, {});
+        channel::loader from({{here.path(), trust_source::verified, own}}, {});
         from.set_trial(set, counted(count), nullptr);
         const auto loaded = from.load("well-behaved", trust_source::verified, asked);
         REQUIRE(loaded);
@@ -157,12 +158,21 @@ TEST_CASE("a loader tries what it is told to, and remembers") {
     const bool root = ::geteuid() == 0;
     load(load_policy::untried);
     CHECK(count == 0);
-    if (root) {  // the file is root's
+    if (root) {  // the file is root's, and came with this copy
         load(load_policy::automatic);
         CHECK(count == 0);
     }
-    load(load_policy::automatic, load_policy::always_tried);
+    load(load_policy::untried, load_policy::always_tried);
     CHECK(count == 1);
+    // A record counts for every directory; without one, root's file elsewhere is tried.
+    std::filesystem::remove_all(home.directory.path() + "/fd2");
+    own = false;
+    load(load_policy::automatic);
+    CHECK(count == 2);
+    std::filesystem::remove_all(home.directory.path() + "/fd2");
+    load(load_policy::automatic, load_policy::always_tried);
+    CHECK(count == 3);
+    count = 1;
     load(load_policy::always_tried);
     CHECK(count == 1);
 }

@@ -203,11 +203,41 @@ class Trial(harness.Case):
         self.assertStatus(outcome, 7)
         self.assertUsed(report.stats)
 
-    def test_what_only_root_may_write_is_not_tried_unless_that_is_asked_for(self):
+    def test_what_root_owns_elsewhere_is_tried(self):
         if os.geteuid() != 0:
             self.skipTest("only root can own it")
         os.chmod(self.dir, 0o755)
         self.plugin("well-behaved")
+        for count in (2, 3):
+            self.run_checked()
+            self.assertEqual(self.mapped("well-behaved"), count)
+
+    def test_what_crashes_and_is_roots_is_a_step_of_the_list(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root can own it")
+        os.chmod(self.dir, 0o755)
+        self.env.pop("FD2_PLUGIN_PATH", None)
+        for name in ("abort-at-load", "hang-at-load"):
+            file = self.plugin(name)
+            report = self.report()
+            outcome = self.run_raw(self.fd2_run(
+                self.child, "say", "to stdout", "to stderr", "7", report=report,
+                options=["--set", f"backends={file},pipe"]))
+            self.assertStatus(outcome, 7)
+            self.assertEqual(report.stats["backend"], "pipe")
+
+    def test_what_came_with_fd2_and_only_root_may_write_is_not_tried_unless_that_is_asked_for(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root can own it")
+        os.chmod(self.dir, 0o755)
+        bin_directory = self.path("prefix", "bin")
+        os.makedirs(bin_directory)
+        for program in (os.environ["FD2_COMMAND"], os.environ["FD2_CONFORM"]):
+            shutil.copy(program, bin_directory)
+        self.fd2 = os.path.join(bin_directory, "fd2")
+        os.makedirs(self.path("prefix", "lib", "fd2"))
+        self.plugin("well-behaved", "prefix/lib/fd2/backends")
+        os.makedirs(self.path("mine"))
         self.run_checked()
         self.assertEqual(self.mapped("well-behaved"), 1)
         self.assertEqual(glob.glob(self.path("state/fd2/verdicts/*")), [])
