@@ -70,20 +70,26 @@ result<bool> run_control::serve_or_open() {
     if (of_.pool) {
         channel::loader& plugins = of_.pool->plugins();
         channel::prepare(plugins, config(), trials_->trial(), &of_.log);
-        // Records name contents. Of what is mapped already nobody can tell once the file is
-        // another.
-        plugins.ask_for_verdicts();
-        if (const channel::channel* const carried = of_.run.open_channel()) {
-            present_hash_ = plugins.hash_of(*carried->view().plugin());
+        const channel::channel* const carried = of_.run.open_channel();
+        if (carried && takes_records()) {
+            // Records name contents. Of what is mapped already nobody can tell once the file is
+            // another.
+            plugins.ask_for_verdicts();
+            first_ = carried->view().plugin();
+            first_hash_ = plugins.hash_of(*first_);
         }
     }
     if (config().reload.watch) watch();
     return false;
 }
 
+bool run_control::takes_records() const {
+    return of_.log.log() && of_.log.log()->takes_documents();
+}
+
 /// The same as data, for the log file.
 void run_control::audit(nlohmann::ordered_json what, const maybe_requester& who) {
-    if (!of_.log.log() || !of_.log.log()->takes_documents()) return;
+    if (!takes_records()) return;
     nlohmann::ordered_json by = nullptr;  // a file that changed
     if (who) by = {{"uid", who->uid}, {"pid", who->pid}};
     what["by"] = std::move(by);
@@ -126,14 +132,17 @@ std::vector<control::channel_state> run_control::channels() {
 }
 
 /// The channel stays with its backend.
-void run_control::keep(const std::string& why, const maybe_requester& who) {
-    const auto by = of_.run.open_channel()->view().plugin();
-    audit({{"action", "swap"},
-           {"from", as_json(*by, present_hash_)},
-           {"to", nullptr},
-           {"reason", why}},
-          who);
-    tell(severity::info, "swap: kept " + by->id + ": " + why + " (" + asked_by(who) + ")");
+void run_control::keep(const channel::loaded_plugin& by, const std::string& why,
+                       const maybe_requester& who) {
+    audit(
+        {{"action", "swap"}, {"from", as_json(by, hash_of(by))}, {"to", nullptr}, {"reason", why}},
+        who);
+    tell(severity::info, "swap: kept " + by.id + ": " + why + " (" + asked_by(who) + ")");
+}
+
+/// All that was loaded since the socket is there comes with its hash.
+const std::string& run_control::hash_of(const channel::loaded_plugin& plugin) const {
+    return &plugin == first_.get() ? first_hash_ : plugin.hash;
 }
 
 std::optional<control::swap_outcome> run_control::nothing_to_move() const {
@@ -155,7 +164,7 @@ void run_control::swap(const control::swap_request& wanted, const control::reque
     }
     if (wanted.backend.empty() && !plan_.captures) {
         const std::string why = "nothing would be captured now: " + plan_.why_inherit;
-        keep(why, who);
+        keep(*of_.run.open_channel()->view().plugin(), why, who);
         return done(control::swap_outcome{
             {}, {{of_.run.open_channel()->number(), of_.report.backend, why}}});
     }
@@ -171,7 +180,8 @@ void run_control::swap(const control::swap_request& wanted, const control::reque
                          if (auto nothing = nothing_to_move()) return done(std::move(*nothing));
                          if (to.size() == 1 && !to.front().backend) {
                              const failure& why = to.front().backend.error();
-                             keep(to.front().name + ": " + text_of(why), who);
+                             keep(*of_.run.open_channel()->view().plugin(),
+                                  to.front().name + ": " + text_of(why), who);
                              return done(why);
                          }
                          done(swap_to(std::move(to), who));
@@ -208,13 +218,12 @@ control::swap_outcome run_control::swap_to(std::vector<runs::candidate> to,
     runs::swap_channel(moved, std::move(to), [&](channel::hand_over_result how) {
         if (!how) {
             out.stayed.push_back({moved.number(), from, text_of(how.error())});
-            return keep(text_of(how.error()), who);
+            return keep(*present->plugin, text_of(how.error()), who);
         }
         const std::uint64_t generation = moved.plugin()->generation;
-        const std::string from_hash = std::exchange(present_hash_, moved.plugin()->hash);
         audit({{"action", "swap"},
-               {"from", as_json(*present->plugin, from_hash)},
-               {"to", as_json(*moved.plugin(), present_hash_)},
+               {"from", as_json(*present->plugin, hash_of(*present->plugin))},
+               {"to", as_json(*moved.plugin(), hash_of(*moved.plugin()))},
                {"pause_us", how->pause / microsecond}},
               who);
         before_ = present;
@@ -302,6 +311,7 @@ void run_control::reload_now(const maybe_requester& who, control::answer<reload_
     if (path_changed && of_.pool) {
         auto loader = std::make_unique<channel::loader>(plugin_directories(config()));
         channel::prepare(*loader, config(), trials_->trial(), &of_.log);
+        if (takes_records()) loader->ask_for_verdicts();
         pool_ = std::make_unique<channel::backend_pool>(*loader, &of_.log);
         loader_ = std::move(loader);
         of_.pool = pool_.get();

@@ -70,7 +70,10 @@ class run_control final : public control::controlled {
         channel::trust_source source;
         std::function<void(std::vector<runs::candidate>)> go_on;
     };
-    void keep(const std::string& why, const std::optional<control::requester>& who);
+    void keep(const channel::loaded_plugin& by, const std::string& why,
+              const std::optional<control::requester>& who);
+    const std::string& hash_of(const channel::loaded_plugin& plugin) const;
+    bool takes_records() const;
     void with_candidates(pending wanted);
     void serve_pending();
     std::optional<control::swap_outcome> nothing_to_move() const;
@@ -85,8 +88,10 @@ class run_control final : public control::controlled {
     std::unique_ptr<control::server> server_;
     std::optional<settings::loaded> reloaded_;
     runs::stderr_plan plan_;
-    channel::shared_backend before_;           ///< the backend before the last hand-over
-    std::string present_hash_;                 ///< of the present one; empty: unknown
+    channel::shared_backend before_;  ///< the backend before the last hand-over
+    /// What the run began with, and its hash; empty: unknown.
+    std::shared_ptr<const channel::loaded_plugin> first_;
+    std::string first_hash_;
     std::unique_ptr<channel::loader> loader_;  ///< after a reload that changed the path
     std::unique_ptr<channel::backend_pool> pool_;
     std::optional<runs::background_trials> trials_;  ///< since the socket is there

@@ -256,6 +256,7 @@ class Swapping(Hosts):
                            str(process.pid)], stderr=subprocess.PIPE)
         harness.until(lambda: self.trials_of(process), "the trial")
         tried = self.trials_of(process)
+        os.kill(int(tried[0]), signal.SIGSTOP)  # it lasts as long as it may
         self.assertIn(b" running ", self.host("ps").out)
         self.assertEqual(self.trials_of(process), tried)
         process.send_signal(signal.SIGTERM)
@@ -477,6 +478,8 @@ class Audit(Hosts):
         pid = str(process.pid)
         asker = self.spawn([self.fd2, "swap", "--to", "tokio-like-async", pid])
         self.assertEqual(asker.wait(), 0)
+        self.assertStatus(self.host("swap", "--back", pid), 0)
+        self.assertStatus(self.host("swap", "--back", pid), 0)
         self.host("swap", "--to", "socketpair", pid)
         self.write("fd2.yaml", "backends:\n  sync: [pipe\n")
         self.host("reload", pid)
@@ -493,6 +496,8 @@ class Audit(Hosts):
                 self.assertEqual(said[0][part]["sha256"],
                                  hashlib.sha256(plugin.read()).hexdigest())
             self.assertRegex(said[0][part]["version"], r"^\d+\.\d+\.\d+$")
+        back, again = said.pop(1), said.pop(1)
+        self.assertEqual((back["to"], again["from"]), (said[0]["from"], said[0]["from"]))
         self.assertEqual([one["action"] for one in said], ["swap", "swap", "reload", "reload"])
         self.assertEqual(said[0]["by"], {"uid": os.geteuid(), "pid": asker.pid})
         self.assertEqual((said[0]["from"]["backend"], said[0]["to"]["backend"]),
