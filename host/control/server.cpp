@@ -103,13 +103,14 @@ class server::state {
         const int count = ::epoll_wait(epoll_.get(), ready.data(), ready.size(), 0);
         for (int i = 0; i < count; ++i) {
             const epoll_event& each = ready[static_cast<std::size_t>(i)];
-            if (each.data.u64 == of_listening) {
+            const std::uint64_t whose = each.data.u64;  // in a packed struct, not aligned
+            if (whose == of_listening) {
                 accept();
-            } else if (each.data.u64 == of_mail) {
+            } else if (whose == of_mail) {
                 deliver();
-            } else if (each.data.u64 == of_files) {
+            } else if (whose == of_files) {
                 look_at_files();
-            } else if (const auto one = peers_.find(each.data.u64); one != peers_.end()) {
+            } else if (const auto one = peers_.find(whose); one != peers_.end()) {
                 serve_peer(one->first, *one->second, each.events);
             }
         }

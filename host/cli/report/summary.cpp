@@ -211,7 +211,7 @@ std::optional<std::int64_t> parse_since(std::string_view text, std::int64_t pres
     int days = 0;
     if (text.ends_with('d') && text.size() >= 2 && text.size() <= 6 &&
         take_number(text, text.size() - 1, days)) {
-        length = days * 24 * 3600 * second;
+        length = std::int64_t{days} * 24 * 3600 * second;
     } else if (const auto read = settings::parse_duration(text); read.value) {
         length = *read.value;
     } else {

@@ -68,10 +68,10 @@ TEST_CASE("a failure: of the command, of a backend, of reading") {
         CHECK(is_failure(one));
         CHECK_FALSE(is_loss(one));
     }
-    run_report second = clean();
-    second.attempts.push_back({"socketpair", {errc::resource, 24, "no"}});
-    CHECK(is_failure(second));
-    CHECK_FALSE(is_loss(second));
+    run_report refused = clean();
+    refused.attempts.push_back({"socketpair", {errc::resource, 24, "no"}});
+    CHECK(is_failure(refused));
+    CHECK_FALSE(is_loss(refused));
     run_report none = clean();
     none.record.reset();
     CHECK_FALSE(is_failure(none));  // that was the plan
