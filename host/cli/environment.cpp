@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/files.hpp"
+#include "base/installed.hpp"
 #include "base/plain_text.hpp"
 #include "base/text_list.hpp"
 #include "base/trust.hpp"
@@ -72,7 +73,7 @@ void complain_in_lines(std::string_view text) {
 
 std::vector<channel::directory> plugin_directories(const settings::settings& config) {
     return channel::plugin_path(config.plugins.path,
-                                channel::built_in(beside_us(), FD2_BACKEND_DIR));
+                                channel::built_in(beside_us(), installed_backends));
 }
 
 settings::available_backends backends_in(const std::vector<settings::plugin_directory>& path) {

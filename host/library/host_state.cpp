@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/files.hpp"
+#include "base/installed.hpp"
 #include "base/result.hpp"
 #include "base/signal_mask.hpp"
 #include "channel/plugin_path.hpp"
@@ -37,7 +38,7 @@ std::string own_directory() {
 /// Where fd2-conform may lie: in the build tree, in the prefix that this library was moved to, and
 /// where it was to be installed.
 std::vector<std::string> conform_programs() {
-    std::vector<std::string> out{FD2_CONFORM_PROGRAM};
+    std::vector<std::string> out{installed_conform};
     if (const std::string here = own_directory(); !here.empty()) {
         out.insert(out.begin(),
                    {here + "/../bin/fd2-conform", here + "/" FD2_CONFORM_FROM_LIBRARY});
@@ -50,7 +51,7 @@ std::vector<std::string> conform_programs() {
 std::vector<channel::directory> directories(const std::vector<settings::plugin_directory>& path) {
     const std::string here = own_directory();
     const std::string beside = here.empty() ? "" : here + "/fd2/backends";
-    return channel::plugin_path(path, channel::built_in(beside, FD2_BACKEND_DIR));
+    return channel::plugin_path(path, channel::built_in(beside, installed_backends));
 }
 
 /// The configuration that the options ask for, and where it was looked for.

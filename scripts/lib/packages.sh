@@ -12,12 +12,12 @@ FD2_PACKAGES_test="
     bash ansible-core borgbackup git iproute2 openssh-client openssh-server openssh-tests
     mercurial rsync sshfs strace tmux util-linux
     groff man-db mandoc pkg-config python3-markdown
-    debootstrap dpkg-dev file gdb"
+    ccache debootstrap dpkg-dev file gdb"
 FD2_PACKAGES_long="golang-go golang-github-varlink-go-dev"
 FD2_PACKAGES_demo="python3 openssh-client openssh-server rsync"
 FD2_PACKAGES_package="dpkg-dev file lintian"
 FD2_PACKAGES_root="debootstrap python3"
-FD2_PACKAGES_ci="clang clang-format libclang-rt-14-dev ccache git"
+FD2_PACKAGES_ci="clang clang-format libclang-rt-14-dev git"
 FD2_PACKAGES_docs="python3 python3-markdown mandoc"
 FD2_PACKAGES_bench="libuv1-dev libbenchmark-dev pkg-config python3 rsync"
 

@@ -47,7 +47,8 @@ def packages():
 
 
 def build():
-    """The tree again, for the prefix /usr: where the backends lie is compiled in."""
+    """The tree again, for the prefix /usr: where the backends lie is compiled in. Compiled as the tree
+    around it, so that ccache has nearly all of it."""
     if "FD2_DEBIAN_PACKAGES" in os.environ:
         return 0
     for tool in ("dpkg-shlibdeps", "file"):
@@ -61,8 +62,7 @@ def build():
     cmake = os.environ["CMAKE"]
     for words in (
             [cmake, "-G", "Ninja", "-S", ROOT, "-B", tree, "-DCMAKE_INSTALL_PREFIX=/usr",
-             "-DFD2_TESTS=OFF", f"-DCMAKE_BUILD_TYPE={os.environ['FD2_BUILD_TYPE']}",
-             f"-DFD2_WERROR={os.environ['FD2_WERROR']}",
+             "-DFD2_TESTS=OFF", *os.environ["FD2_SAME"].split("|"),
              f"-DCMAKE_C_COMPILER={os.environ['CC']}",
              f"-DCMAKE_CXX_COMPILER={os.environ['CXX']}"],
             [cmake, "--build", tree],
