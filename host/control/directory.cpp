@@ -16,7 +16,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <set>
 #include <tuple>
+#include <utility>
 
 #include "base/clock.hpp"
 #include "base/files.hpp"
@@ -187,10 +189,16 @@ result<unique_fd> open_own_directory(std::string* path) {
 
 std::vector<socket_entry> list_sockets() {
     std::vector<socket_entry> out;
+    // $XDG_RUNTIME_DIR usually is /run/user/UID: one directory in two places.
+    std::set<std::pair<dev_t, ino_t>> listed;
     for (const uid_t user : users_with_hosts()) {
         for (const place& where : places_of(user)) {
             const auto opened = open_place(where, user, false);
-            if (!opened) continue;
+            struct stat about {};
+            if (!opened || ::fstat(opened->get(), &about) != 0 ||
+                !listed.emplace(about.st_dev, about.st_ino).second) {
+                continue;
+            }
             for (const std::string& name : names_in(opened->get())) {
                 out.push_back({where.parent + "/" + where.name, name, pid_in(name)});
             }

@@ -94,14 +94,32 @@ class Looking(Hosts):
         process.wait()
 
     def test_a_run_without_a_capture_says_why(self):
-        process, _ = self.started(WAITS, "--set", "enabled=true", "--set", "transport=async")
+        process, _ = self.started(WAITS, "--set", "transport=async",
+                                  "--set", "features.ssh-socketpair-stderr=false")
         one = json.loads(self.host("ps", "--json").out)["channels"][0]
-        if one["backend"] == "inherit":
-            self.assertIn("flag", json.dumps(one["reason"]) + "flag")
-            outcome = self.host("tail", str(process.pid))
-            self.assertStatus(outcome, 1)
-            self.assertIn(b"nothing is captured", outcome.err)
+        self.assertEqual(one["backend"], "inherit")
+        self.assertIn("ssh-socketpair-stderr off", one["reason"])
+        outcome = self.host("tail", str(process.pid))
+        self.assertStatus(outcome, 1)
+        self.assertIn(b"nothing is captured", outcome.err)
         self.ended(process)
+
+    def test_a_directory_that_two_variables_name_is_listed_once(self):
+        # As systemd sets it, XDG_RUNTIME_DIR is where fd2 looks anyway.
+        user = os.getuid()
+        runtime = f"/run/user/{user}" if user != 0 else "/run"
+        if not os.access(runtime, os.W_OK):
+            self.skipTest(f"{runtime} is not there")
+        del self.env["FD2_RUNTIME_DIR"]
+        self.env["XDG_RUNTIME_DIR"] = runtime
+        process = self.spawn(self.fd2_run("sh", "-c", "read line"), stdin=subprocess.PIPE)
+        path = f"{runtime}/fd2/{process.pid}"
+        harness.until(lambda: os.path.exists(path), "the control socket")
+        seen = json.loads(self.host("ps", "--json").out)["channels"]
+        self.assertEqual([one["host"] for one in seen if one["host"] == process.pid],
+                         [process.pid])
+        process.stdin.close()
+        process.wait()
 
     def test_tail_prints_the_newest_lines_and_then_those_that_come(self):
         process, _ = self.started("seq 20 >&2; read line; echo \"$line\" >&2; printf 'a\\377b' >&2;"
