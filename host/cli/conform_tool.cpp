@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
@@ -360,6 +361,9 @@ void print_outcome(const conformance::outcome& outcome, const conform_options& g
     const auto bad =
         outcome.count(status::fail) + outcome.count(status::crash) + outcome.count(status::hang);
     std::string last = outcome.conforms() ? "conforms" : "does not conform";
+    if (outcome.unfinished != 0) {
+        last = "interrupted with " + std::to_string(outcome.unfinished) + " checks unfinished";
+    }
     last += ": " + std::to_string(outcome.count(status::pass)) + " passed, " + std::to_string(bad) +
             " failed";
     const auto more = [&](status what, const char* word) {
@@ -501,6 +505,22 @@ int worker(const char* text) {
     return conformance::run_worker(task);
 }
 
+/// SIGINT or SIGTERM: what is over is printed, then it ends this program after all. A second one
+/// ends it at once.
+volatile std::sig_atomic_t interrupted_by = 0;
+
+void report_on_interruption() {
+    struct sigaction remember {};
+    remember.sa_handler = [](int signal) { interrupted_by = signal; };
+    remember.sa_flags = SA_RESETHAND;
+    for (const int signal : {SIGINT, SIGTERM}) {
+        struct sigaction before {};
+        if (::sigaction(signal, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) {
+            ::sigaction(signal, &remember, nullptr);
+        }
+    }
+}
+
 int work(const conform_options& given) {
     const auto colour = parse_when(given.colour);
     const screen on = look_at_stdout(colour.value_or(when::automatic));
@@ -546,6 +566,7 @@ int work(const conform_options& given) {
     plan.seed = given.seed;
     plan.full = given.profile == "all";
     plan.limit = given.limit * fd2::second;
+    plan.interrupted = &interrupted_by;
     if (!given.debug.empty()) {
         conformance::worker_task task;
         task.check = given.debug;
@@ -555,6 +576,7 @@ int work(const conform_options& given) {
         task.full = plan.full;
         return conformance::run_worker(task);
     }
+    report_on_interruption();
     std::vector<conformance::outcome> all;
     for (const auto& each : subjects) {
         plan.plugin = each.file;
@@ -576,8 +598,9 @@ int work(const conform_options& given) {
             complain_of(text_of(outcome.error()));
             return failed;
         }
-        if (records) record(*outcome, given, checked);
+        if (records && outcome->unfinished == 0) record(*outcome, given, checked);
         all.push_back(std::move(*outcome));
+        if (interrupted_by != 0) break;
     }
     if (!given.html.empty()) {
         std::ofstream page(given.html);
@@ -637,5 +660,6 @@ int main(int argc, char** argv) {
         complain_of(*lost);
         return failed;
     }
+    if (interrupted_by != 0) ::raise(interrupted_by);
     return status;
 }

@@ -146,6 +146,7 @@ std::string json_report(const std::vector<outcome>& all) {
                         {"options", result.options},
                         {"backend", result.backend},
                         {"conforms", result.conforms()},
+                        {"unfinished", result.unfinished},
                         {"seconds", result.seconds},
                         {"counts", counts},
                         {"checks", verdicts}});

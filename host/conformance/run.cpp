@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/files.hpp"
+#include "base/signal_mask.hpp"
 #include "conformance/keeper.hpp"
 
 namespace fd2::conformance {
@@ -48,12 +49,20 @@ worker_task task_of(const plan& planned, const std::string& id) {
     return task;
 }
 
-/// Waits for one of those under way; its place in the list.
-std::list<under_way>::iterator next_over(std::list<under_way>& all) {
+bool is_interrupted(const plan& planned) {
+    return planned.interrupted != nullptr && *planned.interrupted != 0;
+}
+
+/// Waits for one of those under way; its place in the list, or the list's end if there was an
+/// interruption. Outside of this wait its signals are blocked: none comes between a look at the
+/// flag and the wait.
+std::list<under_way>::iterator next_over(std::list<under_way>& all, const plan& planned,
+                                         const sigset_t& unblocked) {
     std::vector<pollfd> watched;
     for (const auto& each : all) watched.push_back({each.kept.pidfd(), POLLIN, 0});
-    while (::poll(watched.data(), watched.size(), -1) < 0 && errno == EINTR) {
-    }
+    do {
+        if (is_interrupted(planned)) return all.end();
+    } while (::ppoll(watched.data(), watched.size(), nullptr, &unblocked) < 0 && errno == EINTR);
     auto at = all.begin();
     for (const auto& each : watched) {
         if (each.revents != 0) return at;
@@ -96,8 +105,9 @@ std::vector<std::string> outcome::failed() const {
 
 bool outcome::conforms() const {
     const std::size_t judged = verdicts.size() - count(status::skip);
-    return judged != 0 && std::none_of(verdicts.begin(), verdicts.end(),
-                                       [](const verdict& each) { return is_bad(each.what); });
+    return judged != 0 && unfinished == 0 &&
+           std::none_of(verdicts.begin(), verdicts.end(),
+                        [](const verdict& each) { return is_bad(each.what); });
 }
 
 result<outcome> run(const plan& planned, const progress& tell) {
@@ -111,11 +121,21 @@ result<outcome> run(const plan& planned, const progress& tell) {
     out.seed = planned.seed;
     out.full = planned.full;
     const nanoseconds_t begin = now();
+    sigset_t unblocked;
+    ::pthread_sigmask(SIG_SETMASK, nullptr, &unblocked);
+    const signals_blocked until_the_next_wait;
 
     auto described = kept_check::start(task_of(planned, "describe"), program, planned.limit);
     if (!described) return std::move(described).error();
-    verdict first = described->take(&out.backend);
     std::vector<const check*> checks = planned.checks;
+    std::list<under_way> running;
+    running.push_back({0, std::move(*described)});
+    if (next_over(running, planned, unblocked) == running.end()) {
+        out.unfinished = checks.size();
+        return out;
+    }
+    verdict first = running.front().kept.take(&out.backend);
+    running.clear();
     if (first.what != status::pass) {
         // What is wrong with the file may be why.
         std::erase_if(checks, [](const check* each) { return each->id[0] != 'S'; });
@@ -124,7 +144,6 @@ result<outcome> run(const plan& planned, const progress& tell) {
     }
     const std::size_t all = checks.size() * planned.repeat;
     std::vector<std::optional<verdict>> verdicts(checks.size());
-    std::list<under_way> running;
     std::size_t over = 0;
     nanoseconds_t limit = planned.limit;
     int hung = 0;
@@ -136,7 +155,8 @@ result<outcome> run(const plan& planned, const progress& tell) {
             running.push_back({place, std::move(*kept)});
             ++next;
         }
-        const auto at = next_over(running);
+        const auto at = next_over(running, planned, unblocked);
+        if (at == running.end()) break;
         verdict newest = at->kept.take();
         // A backend that hangs mostly does so everywhere: not two minutes for each check.
         if (newest.what == status::hang && ++hung == 3) limit = std::max(limit / 8, second);
@@ -147,7 +167,13 @@ result<outcome> run(const plan& planned, const progress& tell) {
         auto& kept = verdicts[place];
         if (!kept || badness(newest) > badness(*kept)) kept = std::move(newest);
     }
-    for (auto& each : verdicts) out.verdicts.push_back(std::move(*each));
+    for (auto& each : verdicts) {
+        if (each) {
+            out.verdicts.push_back(std::move(*each));
+        } else {
+            ++out.unfinished;
+        }
+    }
     out.seconds = static_cast<double>(now() - begin) / double{second};
     return out;
 }

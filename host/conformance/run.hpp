@@ -1,6 +1,7 @@
 // Runs checks of one plugin, each in processes of its own, and judges the plugin by them.
 #pragma once
 
+#include <csignal>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -32,6 +33,9 @@ struct plan {
     std::uint64_t seed = 1;
     bool full = false;
     nanoseconds_t limit = 120 * second;  ///< of one check: it has hung
+    /// Set by the caller's handler of SIGINT or SIGTERM: what is under way is ended, what is over is
+    /// the outcome. Null: nobody interrupts.
+    const volatile std::sig_atomic_t* interrupted = nullptr;
 };
 
 /// What came of a plan.
@@ -42,10 +46,11 @@ struct outcome {
     bool full = false;
     description backend;
     std::vector<verdict> verdicts;  ///< in the order of the checks
+    std::size_t unfinished = 0;     ///< checks that an interruption has left without a verdict
     double seconds = 0;
 
     std::size_t count(status what) const;
-    /// Every check that is a `must` held; some were run.
+    /// Every check that is a `must` held; some were run, and all were that the plan has.
     bool conforms() const;
     /// The capabilities, by name, that the backend claims and that a check of them found wanting.
     std::vector<std::string> refuted() const;
