@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
+from . import swap
 from .numbers import median, ratios, spread
 
 
@@ -127,6 +128,10 @@ MEASURES = (
       for medium, one, other in (("pipe", "pipe", "tokio-like-async/pipe"),
                                  ("socketpair", "socketpair", "tokio-like-async/socketpair"),
                                  ("tcp", "tcpshim", "tokio-like-async/tcp"))),
+    *(Measure("21", f"fd2 swap under a flood, from {one}: pause, 99th percentile", 5, 1,
+              lambda r, pair=f"{one}, {other}": [us / 1e3 for us in r["swap"][pair]["pause_p99_us"]],
+              False, "ms")
+      for one, other in swap.PAIRS),
 )
 
 # What no clock can show.

@@ -59,6 +59,9 @@ def candidates(setting):
     if setting.tokio_loop:
         yield Candidate("tokio loop", (setting.tokio_loop,), "wrapper")
     yield fd2_run(setting)
+    if setting.beside:
+        yield dataclasses.replace(fd2_run(setting, "the other fd2 run"),
+                                  argv=(setting.beside, "run", "--backend", "pipe", "--"))
     rooms = (setting.program("rooms_relay"), f"--backends={setting.plugins}")
     yield Candidate("fd2, in process", (*rooms, "--"), "wrapper")
     yield Candidate("fd2, live subscriber", (*rooms, "--subscriber", "--"), "wrapper")

@@ -109,6 +109,14 @@ def handovers(handover):
                   for name, data in handover.items()])
 
 
+def swaps(swap):
+    return table(["fd2 swap of a command that floods its stderr, forth and back",
+                  "reading paused, p50 µs", "p99 µs"],
+                 [[name.replace(", ", " ↔ "), *(figure(median(data[key]))
+                                                for key in ("pause_p50_us", "pause_p99_us"))]
+                  for name, data in swap.items()])
+
+
 def capacities(capacity):
     sizes = list(next(iter(capacity.values()), {}))
     return table(["bytes that wait, by size of a write", *sizes],
@@ -163,7 +171,7 @@ def line_costs(lines):
 
 SECTIONS = (("relay", relays), ("sizes", by_size), ("backends", backend_relays),
             ("many", many_channels), ("latency", delays), ("startup", startups), ("rsync", rsyncs), ("spawn", spawns),
-            ("close", closes), ("handover", handovers), ("capacity", capacities),
+            ("close", closes), ("handover", handovers), ("swap", swaps), ("capacity", capacities),
             ("lines", line_costs))
 
 

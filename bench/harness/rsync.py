@@ -25,6 +25,8 @@ def measure_all(setting):
         "static C relay": quoted(setting.program("static_wrapper"), shell),
         "fd2 run": quoted(setting.fd2, "run", "--", shell),
     }
+    if setting.beside:
+        who["the other fd2 run"] = quoted(setting.beside, "run", "--", shell)
     source = os.path.join(setting.scratch, "source")
     target = os.path.join(setting.scratch, "target")
     os.makedirs(source, exist_ok=True)

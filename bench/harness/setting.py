@@ -9,6 +9,7 @@ import random
 class Setting:
     programs: str  # directory of the built bench programs
     fd2: str
+    beside: str | None  # another build's command, measured in the same rounds
     plugins: str  # directory
     scratch: str  # a temporary directory
     writer_cpu: int
@@ -44,10 +45,12 @@ class Setting:
         self.note(text)
 
 
-def clean_environment(plugins, scratch):
-    """For us and all we start: nothing of the caller's configuration takes part."""
+def clean_environment(fd2, plugins, scratch):
+    """For us and all we start: nothing of the caller's configuration takes part. A command that
+    finds its backends beside itself is left to do so."""
     for name in list(os.environ):
         if name.startswith(("FD2_", "RSYNC_")) or name in ("BASH_ENV", "ENV"):
             del os.environ[name]
-    os.environ["FD2_PLUGIN_PATH"] = plugins
+    if plugins != os.path.join(os.path.dirname(os.path.dirname(fd2)), "lib", "fd2", "backends"):
+        os.environ["FD2_PLUGIN_PATH"] = plugins
     os.environ["XDG_CONFIG_HOME"] = os.path.join(scratch, "no-configuration")

@@ -7,6 +7,10 @@ def candidates(setting):
     stamp = setting.program("stamp")
     static = setting.program("static_wrapper")
     forced_fork = '"$0" "$@"; exit'
+    other = {} if not setting.beside else {
+        "the other fd2 run": [setting.beside, "run", "--", stamp, "{fd}"],
+        "the other fd2 run -- /bin/true": [setting.beside, "run", "--", "/bin/true"],
+    }
     return {
         "no wrapper": [stamp, "{fd}"],
         "static C relay": [static, stamp, "{fd}"],
@@ -17,6 +21,7 @@ def candidates(setting):
         "fd2 run -- /bin/true": [setting.fd2, "run", "--", "/bin/true"],
         "bash -c '/bin/true; exit'": ["bash", "-c", "/bin/true; exit"],
         "bash -c 'true; exit' (built in)": ["bash", "-c", "true; exit"],
+        **other,
     }
 
 
