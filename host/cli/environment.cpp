@@ -123,6 +123,11 @@ std::string name_of_machine() {
 
 }  // namespace
 
+std::string name_of_user(uid_t user) {
+    const passwd* const entry = ::getpwuid(user);
+    return entry != nullptr ? std::string(entry->pw_name) : std::to_string(user);
+}
+
 settings::run_facts facts_of(const std::vector<std::string>& command,
                              const std::optional<std::string>& link, bool on_terminal) {
     settings::run_facts out;
@@ -131,11 +136,7 @@ settings::run_facts facts_of(const std::vector<std::string>& command,
     out.link = link;
     out.terminal = on_terminal;
     out.user = [known = std::string()]() mutable {
-        if (known.empty()) {
-            const uid_t id = ::getuid();
-            const passwd* const entry = ::getpwuid(id);
-            known = entry != nullptr ? std::string(entry->pw_name) : std::to_string(id);
-        }
+        if (known.empty()) known = name_of_user(::getuid());
         return known;
     };
     out.machine = name_of_machine;

@@ -79,7 +79,8 @@ survey ask_all(const std::vector<target>& hosts) {
                 integer_in(channel, "number") != static_cast<std::int64_t>(*each.channel)) {
                 continue;
             }
-            ordered_json entry = {{"host", each.host.pid}};
+            ordered_json entry = {{"host", each.host.pid},
+                                  {"uid", integer_in(out.hosts.back(), "uid")}};
             entry.update(channel);
             out.channels.push_back(std::move(entry));
         }

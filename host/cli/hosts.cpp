@@ -125,12 +125,20 @@ std::optional<named_hosts> targets_of(const std::vector<std::string>& words,
     return out;
 }
 
-constexpr std::string_view titles[] = {"PID",   "CHAN",  "BACKEND", "STATE",
-                                       "BYTES", "LINES", "LOST",    "AGE"};
+struct column {
+    std::string_view title;
+    bool is_number;
+};
+
+constexpr column columns[] = {{"PID", true},      {"USER", false},  {"CHAN", true},
+                              {"BACKEND", false}, {"STATE", false}, {"BYTES", true},
+                              {"LINES", true},    {"LOST", true},   {"AGE", true}};
+constexpr std::size_t user_column = 1;
 
 std::vector<std::string> row_of(const ordered_json& one) {
     return {
         std::to_string(integer_in(one, "host")),
+        plain(name_of_user(static_cast<uid_t>(integer_in(one, "uid")))),
         std::to_string(integer_in(one, "number")),
         plain(text_in(one, "backend")) + (integer_in(one, "generation") > 1
                                               ? "@" + std::to_string(integer_in(one, "generation"))
@@ -143,20 +151,24 @@ std::vector<std::string> row_of(const ordered_json& one) {
 }
 
 void print_survey(const survey& seen, const screen& terminal, std::ostream& out) {
-    std::vector<std::vector<std::string>> rows;
+    std::vector<std::vector<std::string>> rows = {{}};
+    for (const column& each : columns) rows.front().emplace_back(each.title);
     for (const auto& one : seen.channels) rows.push_back(row_of(one));
-    std::size_t widths[std::size(titles)];
-    for (std::size_t i = 0; i < std::size(titles); ++i) {
-        widths[i] = titles[i].size();
+    // Whose they are is news only to root, and only if they are not all root's.
+    const bool others =
+        std::any_of(seen.channels.begin(), seen.channels.end(), [](const auto& one) {
+            return integer_in(one, "uid") != static_cast<std::int64_t>(::geteuid());
+        });
+    std::size_t widths[std::size(columns)] = {};
+    for (std::size_t i = 0; i < std::size(columns); ++i) {
         for (const auto& row : rows) widths[i] = std::max(widths[i], columns_of(row[i]));
     }
-    const auto is_number = [](std::size_t i) { return i <= 1 || i >= 4; };
     const auto line = [&](const auto& cells, const std::string& command, ink how) {
         std::string text;
-        for (std::size_t i = 0; i < std::size(titles); ++i) {
-            const std::string cell(cells[i]);
-            const std::string gap(widths[i] - std::min(widths[i], columns_of(cell)), ' ');
-            text += (is_number(i) ? gap + cell : cell + gap) + "  ";
+        for (std::size_t i = 0; i < std::size(columns); ++i) {
+            if (i == user_column && !others) continue;
+            const std::string gap(widths[i] - columns_of(cells[i]), ' ');
+            text += (columns[i].is_number ? gap + cells[i] : cells[i] + gap) + "  ";
         }
         text += command;
         if (terminal.width != 0 && columns_of(text) > terminal.width) {
@@ -166,9 +178,9 @@ void print_survey(const survey& seen, const screen& terminal, std::ostream& out)
         }
         out << terminal.paint(how, text) << '\n';
     };
-    line(titles, "COMMAND", ink::bold);
-    for (std::size_t i = 0; i < rows.size(); ++i)
-        line(rows[i], command_in(seen.channels[i]), ink::plain);
+    line(rows.front(), "COMMAND", ink::bold);
+    for (std::size_t i = 0; i < seen.channels.size(); ++i)
+        line(rows[i + 1], command_in(seen.channels[i]), ink::plain);
     for (const std::string& name : seen.silent)
         out << "host " << name << " does not answer (stopped?)\n";
 }

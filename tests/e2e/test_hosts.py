@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import pwd
 import re
 import resource
 import shutil
@@ -118,6 +119,24 @@ class Looking(Hosts):
         seen = json.loads(self.host("ps", "--json").out)["channels"]
         self.assertEqual([one["host"] for one in seen if one["host"] == process.pid],
                          [process.pid])
+        process.stdin.close()
+        process.wait()
+
+    def test_root_sees_whose_a_run_is(self):
+        as_nobody = self.for_nobody()
+        del self.env["FD2_RUNTIME_DIR"]
+        process = self.spawn(as_nobody + self.fd2_run("sh", "-c", "read line"),
+                             stdin=subprocess.PIPE)
+
+        def listed():
+            channels = json.loads(self.host("ps", "--json").out)["channels"]
+            return [one["uid"] for one in channels if one["host"] == process.pid]
+
+        harness.until(lambda: listed() != [], "the run in fd2 ps")
+        self.assertEqual(listed(), [pwd.getpwnam("nobody").pw_uid])
+        text = self.host("ps").out.decode()
+        self.assertRegex(text, r"^ *PID  USER ")
+        self.assertRegex(text, rf"(?m)^ *{process.pid}  nobody ")
         process.stdin.close()
         process.wait()
 

@@ -489,7 +489,8 @@ CHECK_CASE(B17, must, "B7", "a child that shuts its socket down for writing ends
            "a real child does, and lives on: nobody can write any more") {
     const auto v = each_variant();
     const auto object = v.tested->object();
-    NEEDS(object == object_kind::unix_stream || object == object_kind::tcp, "is not a socket");
+    NEEDS(object == object_kind::unix_stream || object == object_kind::tcp,
+          "is neither a Unix stream socket nor TCP");
     INFO(v);
     recorder into;
     const auto channel = started(v, into);

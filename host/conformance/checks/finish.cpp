@@ -367,7 +367,7 @@ CHECK_CASE(G23, must, "P7 P6", "finish(now) of a polled channel runs on_end befo
 }
 
 CHECK_CASE(K20, must, "F5",
-           "after finish(now) has returned at most one delivery begins, and the rest stays",
+           "once finish(now) has returned, one more delivery may begin; the rest stays unread",
            "counts the deliveries, and how much a full object takes afterwards") {
     const auto v = each_variant();
     INFO(v);

@@ -87,7 +87,7 @@ CHECK_CASE(N24, must, "X2", "the file is named after the backend's id",
           std::string(tested()->table().id) + ".so");
 }
 
-CHECK_CASE(N17, must, "L13 L12", "two instances do not know of each other",
+CHECK_CASE(N17, must, "L13 L12", "what happens to one instance leaves the others as they are",
            "opens a channel in one, takes the other down, and the reverse") {
     const auto& ops = tested()->ops();
     host first;
