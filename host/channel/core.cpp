@@ -294,8 +294,8 @@ hand_over_result core::move_to(const shared_backend& to, int* watched) {
     {
         const std::lock_guard lock(mutex_);
         if (!handle_ || ended.load(std::memory_order_acquire)) return not_now("it has ended");
-        if (moving_) return not_now("it is moving already");
-        if (setup.polled && !watched) return not_now("its loop alone may move it");
+        if (moving_) return not_now("it is already being moved");
+        if (setup.polled && !watched) return not_now("only its own event loop may move it");
         if (!backend_->plugin->handover) return cannot_move(*backend_);
         rarely().last_info = before;
         done.from = backend_->plugin->id;

@@ -53,7 +53,8 @@ status validate(const fd2_backend* table, const std::string& file) {
                            " bytes, this host needs " + std::to_string(sizeof(fd2_backend))},
                       "rebuild it");
     }
-    if (!is_id(table->id)) return malformed(file, "id is not lower case, digits and '-'");
+    if (!is_id(table->id))
+        return malformed(file, "id is not made of lower-case letters, digits and '-'");
     if (!table->version || !table->vendor || !table->description) {
         return malformed(file, "version, vendor or description is NULL");
     }
@@ -94,8 +95,7 @@ status prove(const std::string& hash, const std::string& shown) {
     if (verdict && verdict->conforms) return {};
     return advise(
         {errc::denied, 0,
-         "plugin: " + shown +
-             (verdict ? ": does not conform" : ": nobody has checked whether it conforms")},
+         "plugin: " + shown + (verdict ? ": does not conform" : ": not checked for conformance")},
         verdict ? "fd2 conform " + shown + " says why"
                 : "run: fd2 conform " + shown + "; or set swap.require to trial");
 }

@@ -234,10 +234,11 @@ result<mapped_plugin> map_plugin(const opened_plugin& file, const std::string& s
         if (!known) return std::move(known).error();
         if (*known) return checked(**known, shown);
         if (mapped.generations[shown] == max_generations) {
-            return advise({errc::resource, ENOMEM,
-                           "load plugin: " + shown + ": this process has mapped " +
-                               std::to_string(max_generations) + " versions of it, and keeps them"},
-                          "restart the process");
+            return advise(
+                {errc::resource, ENOMEM,
+                 "load plugin: " + shown + ": this process has loaded " +
+                     std::to_string(max_generations) + " versions of it, and can keep no more"},
+                "restart the process");
         }
         auto made = map_image(*image, shown, ++mapped.names, options.original);
         if (!made) {

@@ -39,8 +39,8 @@ int become_conform(int argc, char** argv) {
         }
     }
     complain("conform: " + places.back() +
-             ": not found; it is built where Catch2 and RapidCheck are installed, and FD2_CONFORM "
-             "is not OFF");
+             ": not found; it is built only if Catch2 and RapidCheck are installed and "
+             "FD2_CONFORM is not OFF");
     return failed;
 }
 

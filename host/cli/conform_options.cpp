@@ -16,7 +16,7 @@ constexpr const char* conform_footer =
 each as in a configuration file: pipe, 'pipe?capacity=1MiB', './mine.so?threads=2&medium=tcp'.
 
 Profiles: core (the contract), handover (fd2.handover/1), performance (its failures are warnings),
-all (everything, with sizes and rounds in full).
+all (everything, with full sizes and numbers of rounds).
 
 A waiver file has lines "ID YYYY-MM-DD REASON": the check may fail until the end of that day.
 
@@ -74,7 +74,7 @@ void add_conform(CLI::App& conform, conform_options& given) {
         ->check(number(1, 256));
     add(conform, "--repeat", "N", given.repeat, "Run each check N times; the worst verdict counts")
         ->check(number(1, 1000000));
-    add(conform, "--seed", "N", given.seed, "Seed of everything random")
+    add(conform, "--seed", "N", given.seed, "Seed for everything random")
         ->check(number(0, std::numeric_limits<std::uint64_t>::max()));
     add(conform, "--limit", "S", given.limit, "Seconds after which a check counts as hung")
         ->check(number(1, 86400));

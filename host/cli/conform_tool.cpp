@@ -96,7 +96,7 @@ void print_list(const std::vector<const conformance::check*>& wanted, const scre
 const conformance::check* find_named(const std::string& id) {
     const auto* check = conformance::find_check(id);
     if (check == nullptr) {
-        complain_of("no check '" + id + "'; all of them: fd2 conform --list --profile all");
+        complain_of("no check '" + id + "'; fd2 conform --list --profile all lists them");
     }
     return check;
 }
@@ -230,7 +230,7 @@ class progress_line {
             // something.
             if (!is_bad(newest.what)) return;
             std::cerr << fd2::plain(name_) << ": " << newest.id << ": " << name_of(newest.what)
-                      << " (" << over << " of " << all << " checks are over)\n"
+                      << " (" << over << " of " << all << " checks done)\n"
                       << std::flush;
             return;
         }
@@ -486,7 +486,7 @@ int trial_of(const char* shown, const char* milliseconds) {
     if (!raise_limit(RLIMIT_NOFILE, 1024) || !raise_limit(RLIMIT_FSIZE, 256 << 20) ||
         !raise_limit(RLIMIT_STACK, 1 << 20)) {
         seen.why = {fd2::errc::resource, 0,
-                    "too few descriptors, too small files or too small a stack are allowed"};
+                    "the limit on descriptors, file size or stack size is too low"};
     } else {
         seen = conformance::try_plugin(STDIN_FILENO, shown, limit, STDOUT_FILENO);
         if (seen.what == kind::broken && is_limited()) seen.what = kind::stuck;
@@ -542,7 +542,7 @@ int work(const conform_options& given) {
     }
     if (wanted->empty()) {
         complain_of(
-            "no check is left by --include, --exclude and --profile; see fd2 conform --list");
+            "--include, --exclude and --profile leave no check to run; see fd2 conform --list");
         return failed;
     }
     conformance::plan plan;
@@ -651,7 +651,7 @@ int main(int argc, char** argv) {
         return failed;
     }
     if (given.json + given.junit + given.tap > 1) {
-        complain_of("only one of --json, --junit and --tap");
+        complain_of("--json, --junit and --tap cannot be used together");
         return failed;
     }
     if (given.debug.empty()) take_stdout();  // else what a check prints goes there too

@@ -129,8 +129,11 @@ std::string explain(const run_report& report) {
     tell_channel(report, out);
     tell_record(report, out);
     tell_holders(report, out);
-    if (report.followed)
-        out.say("its status was returned before that; the rest was read in the background");
+    if (report.followed) {
+        out.say(
+            "the command's status was returned before that; the rest of its stderr was read in the "
+            "background");
+    }
     if (report.cut_short) out.say("interrupted by a signal before stderr was fully flushed");
     const bool killed = report.exit.how() == exit_status::kind::signalled;
     out.say("the command " + (killed ? "was killed by " + signal_name(report.exit.signal())

@@ -31,7 +31,7 @@ constexpr const char* ps_footer =
     R"(Lists the running commands and programs that capture with fd2: yours, or as root everybody's.
 Runs shorter than 200 ms are not listed.
 
-Exit status: 0, also if nothing runs; 1 if a PID is not there; 2 for wrong usage.
+Exit status: 0, even if nothing is running; 1 if a PID is not found; 2 for wrong usage.
 
 Examples:
   fd2 ps
@@ -39,16 +39,17 @@ Examples:
   fd2 ps --json | jq '.channels[] | select(.backend == "pipe") | .pid')";
 
 constexpr const char* top_footer =
-    R"(One screen of what runs, once a second: the bytes a second of each channel, and how they
-were in the last seconds. Ends with q or Ctrl-C. Needs a terminal; elsewhere use 'fd2 ps --watch'.
+    R"(Shows what is running on one screen, updated every second: each channel's bytes per second,
+now and over the last few seconds. Quit with q or Ctrl-C. Needs a terminal; elsewhere use
+'fd2 ps --watch'.
 
 Examples:
   fd2 top)";
 
 constexpr const char* tail_footer =
-    R"(Prints the newest lines of a running command's stderr, then those that come, until it ends.
-If they come faster than they are printed, the command does not wait: lines are left out here, and
-their number is reported.
+    R"(Prints the last lines of a running command's stderr, then new ones as they arrive, until it
+ends. If they arrive faster than they can be printed, the command does not wait: lines are skipped
+here, and their number is reported.
 
 Exit status: 0 at the end of the stderr, 1 if it cannot be followed, 2 for wrong usage.
 
@@ -59,13 +60,13 @@ Examples:
 
 constexpr const char* swap_footer =
     R"(Moves a running command's stderr to another backend; not a byte is lost, and the command
-notices nothing. Without --to it goes to the first backend of the list that takes it, as it is
-installed now: after an upgrade of the plugins, to their new version. A channel moves between
-backends of one kind of object only (a pipe, a socketpair, ...); what cannot move stays, and why is
-printed.
+notices nothing. Without --to it goes to the first backend in the list that takes it, in the version
+installed now: after an upgrade of the plugins, the new one. A channel can move only between
+backends for the same kind of object (a pipe, a socket pair, ...); what cannot move stays, and the
+reason is printed.
 
-Exit status: 0 if everything that was named moved or was there already, 1 if something stayed or
-did not answer, 2 for wrong usage.
+Exit status: 0 if everything named has moved or was already there, 1 if something stayed or did not
+answer, 2 for wrong usage.
 
 Examples:
   fd2 swap --to tokio-like-async 4711
@@ -74,10 +75,10 @@ Examples:
 
 constexpr const char* reload_footer =
     R"(Has running hosts read their configuration again. A file with a mistake changes nothing. What
-concerns running commands is in force at once (the list of backends and their options, for the next
+concerns running commands takes effect at once (the list of backends and their options, for the next
 swap; with swap.running: hand-over the channels move now), the rest from the next run on.
 
-Exit status: 0 if all took it, 1 if one refused or did not answer, 2 for wrong usage.
+Exit status: 0 if all of them reloaded, 1 if one refused or did not answer, 2 for wrong usage.
 
 Examples:
   fd2 reload 4711
@@ -118,8 +119,7 @@ std::optional<named_hosts> targets_of(const std::vector<std::string>& words,
             found = true;
         }
         if (found) continue;
-        complain(command + ": " + word +
-                 ": nothing of fd2's runs with this pid; 'fd2 ps' lists what does");
+        complain(command + ": " + word + ": no fd2 run has this pid; 'fd2 ps' lists them");
         ++out.missing;
     }
     return out;
@@ -234,7 +234,8 @@ int tail(const host_options& given, std::ostream& out) {
     if (!given.count.empty()) {
         count = number_in(given.count);
         if (!count) {
-            complain("tail: --lines: '" + given.count + "' is not a number; write for example 100");
+            complain("tail: --lines: '" + given.count +
+                     "' is not a number; write, for example, 100");
             return usage_error;
         }
     }
@@ -263,7 +264,8 @@ int tail(const host_options& given, std::ostream& out) {
         print_lines(list_in(answer->parameters, "lines"), out);
         const std::int64_t lost = integer_in(answer->parameters, "lost");
         out.flush();
-        if (lost != 0) complain("tail: " + std::to_string(lost) + " lines came too fast for this");
+        if (lost != 0)
+            complain("tail: " + std::to_string(lost) + " lines arrived too fast and were skipped");
         if (!answer->continues || !out) return 0;
         // Until there is more, or nobody reads what we print.
         pollfd waits[] = {{connection->descriptor(), POLLIN, 0}, {STDOUT_FILENO, 0, 0}};
@@ -278,8 +280,8 @@ int tail(const host_options& given, std::ostream& out) {
 /// The hosts that swap and reload are for, or nothing after a message.
 std::optional<named_hosts> meant(const host_options& given, const std::string& command) {
     if (given.all == !given.targets.empty()) {
-        complain(command + (given.all ? ": --all and a PID exclude each other"
-                                      : ": which one? give a PID of 'fd2 ps', or --all"));
+        complain(command + (given.all ? ": --all and a PID cannot be used together"
+                                      : ": which one? give a PID listed by 'fd2 ps', or --all"));
         return std::nullopt;
     }
     return given.all ? named_hosts{all_targets(), 0} : targets_of(given.targets, command);
@@ -298,7 +300,7 @@ void print_moves(const ordered_json& answer, const target& one, std::ostream& ou
     }
     for (const auto& entry : list_in(answer, "kept")) {
         const std::string reason = text_in(entry, "reason");
-        stayed = stayed || !reason.starts_with("has it already");
+        stayed = stayed || !reason.starts_with("is already on it");
         out << place(entry) << ": stays with " << plain(text_in(entry, "backend")) << ": "
             << plain(reason) << '\n';
     }
@@ -350,7 +352,7 @@ int ask_each(const host_options& given, const std::string& command, const std::s
             ordered_json entry = {{"host", one.host.pid}};
             entry.update(answer->parameters);
             for (const auto& each : list_in(answer->parameters, "kept")) {
-                stayed = stayed || !text_in(each, "reason").starts_with("has it already");
+                stayed = stayed || !text_in(each, "reason").starts_with("is already on it");
             }
             answers.push_back(std::move(entry));
             continue;
@@ -397,12 +399,12 @@ void add_host_commands(CLI::App& app, host_options& given) {
         ->type_name("BACKEND")
         ->take_last();
     flag(*swap, "--back", given.back, "Move to the backend that it was moved from");
-    flag(*swap, "--all", given.all, "Everything that runs");
+    flag(*swap, "--all", given.all, "Everything that is running");
     flag(*swap, "--json", given.json, "Print JSON");
     CLI::App* reload = app.add_subcommand("reload", "Have running hosts read their configuration");
     reload->footer(reload_footer);
     add_targets(*reload, given, "Which");
-    flag(*reload, "--all", given.all, "Everything that runs");
+    flag(*reload, "--all", given.all, "Everything that is running");
     flag(*reload, "--json", given.json, "Print JSON");
 }
 
@@ -413,7 +415,7 @@ int run_host_command(const CLI::App& app, const host_options& given, const outpu
     if (app.got_subcommand("tail")) return tail(given, out);
     if (app.got_subcommand("swap")) {
         if (given.back && !given.to.empty()) {
-            complain("swap: --back and --to exclude each other");
+            complain("swap: --back and --to cannot be used together");
             return usage_error;
         }
         ordered_json parameters = ordered_json::object();

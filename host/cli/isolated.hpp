@@ -63,7 +63,7 @@ result<T> isolated(const std::function<T()>& work, nanoseconds_t limit) {
     try {
         return nlohmann::json::from_msgpack(*answer).template get<T>();
     } catch (const nlohmann::json::exception&) {
-        return failure{errc::internal, 0, "crashed (its answer is damaged)"};
+        return failure{errc::internal, 0, "crashed (malformed reply)"};
     }
 }
 

@@ -65,9 +65,9 @@ constexpr const char* show_footer =
   fd2 config show --set transport=async       with other settings)";
 
 constexpr const char* explain_footer =
-    R"(Runs nothing. Lists the files that were searched for, what rules see of the command, each rule
-and why it does or does not apply, the values that the rule sets, and those that differ from the
-built-in ones.
+    R"(Runs nothing. Lists the files that were searched for, what the rules' conditions are compared
+with, each rule and why it does or does not apply, the values that the rule sets, and those that
+differ from the built-in ones.
 
 Exit status: 1 if the configuration has an error, 2 for wrong usage, else 0.
 
@@ -100,8 +100,8 @@ constexpr const char* run_footer =
 something goes wrong or you ask for it. If an option is repeated, the last one wins; --set and
 --plugin-path accumulate.
 
-Exit status: the command's own (if a signal killed it, fd2 dies by the same signal); 125 if fd2
-itself fails, 126 if the command cannot be executed, 127 if it is not found.
+Exit status: the command's own (if a signal killed it, fd2 kills itself with the same signal);
+125 if fd2 itself fails, 126 if the command cannot be executed, 127 if it is not found.
 
 Examples:
   fd2 run -- ssh host backup
@@ -151,9 +151,9 @@ Examples:
 
 constexpr const char* report_footer =
     R"(Reads what runs with report.file (see fd2.yaml(5)) or --stats have left, and the runs' records in
-a log file. Lines that are something else are counted and passed over.
+a log file. Other lines are counted and skipped.
 
-Exit status: 0; 2 for wrong usage, and if a file cannot be read or written.
+Exit status: 0 on success; 2 for wrong usage, or if a file cannot be read or written.
 
 Examples:
   fd2 report                                  the configured report.file
@@ -215,17 +215,17 @@ void add_run(CLI::App& app, parsed& given) {
     add_value(*run, "--transport", "KIND", given.transport,
               "sync or async: which list of backends to try");
     add_value(*run, "--tail", "SIZE", given.tail,
-              "Keep this much of the newest stderr, for example 256KiB or 100B");
+              "Keep this much of the end of stderr, for example 256KiB or 100B");
     add_value(*run, "--forward", "MODE", given.forward,
               "raw, lines, lossy or off: how stderr is forwarded");
-    add_switch(*run, "--explain", given.run.explain, "Report on stderr at the end what happened");
+    add_switch(*run, "--explain", given.run.explain, "At the end, report on stderr what happened");
     add_value(*run, "--stats", "FILE", given.run.stats_file,
               "Write a report (JSON) to this file; - is stdout");
     add_value(*run, "--stats-fd", "N", given.stats_fd, "Write the report to this descriptor");
     add_value(*run, "--log", "FILE", given.log,
               "Log every line of stderr to this file (JSON lines)");
     add_value(*run, "--tail-out", "FILE", given.run.tail_file,
-              "Write the newest stderr bytes to this file; - is stdout");
+              "Write the end of stderr to this file; - is stdout");
 }
 
 void add_config(CLI::App& app, parsed& given) {
@@ -272,12 +272,12 @@ void add_rest(CLI::App& app, parsed& given) {
                      "Files of reports, - for stdin; without one, report.file")
         ->type_name("FILE");
     add_value(*report, "--since", "TIME", given.report.since,
-              "Only runs started since then: a length (24h, 7d) or a time (2026-11-29T15:56Z)");
+              "Only runs started since then: a duration (24h, 7d) or a time (2026-11-29T15:56Z)");
     add_switch(*report, "--json", given.shown.json, "Print JSON");
     add_switch(*report, "--prometheus", given.report.prometheus,
                "Print metrics for node_exporter's textfile collector");
     add_value(*report, "--out", "FILE", given.report.out,
-              "Write to this file, which is replaced as a whole");
+              "Write to this file, replacing it atomically");
     add_colour(*report, given);
     add_common(*report, given.common);
     CLI::App* plugins = app.add_subcommand("plugins", "List the backends and try each of them");
@@ -310,7 +310,7 @@ void add_rest(CLI::App& app, parsed& given) {
     CLI::App* completion = app.add_subcommand("completion", "Print a shell completion script");
     completion->footer(completion_footer);
     add_value(*completion, "shell", "SHELL", given.shell, "bash, zsh or fish")->required();
-    CLI::App* help = app.add_subcommand("help", "Print the help of a command");
+    CLI::App* help = app.add_subcommand("help", "Print help for a command");
     help->footer(help_footer);
     help->add_option("command", given.names, "The command")->type_name("COMMAND");
 }

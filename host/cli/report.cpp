@@ -125,15 +125,15 @@ int report(const common_options& given, const report_options& asked, const outpu
     if (!asked.since.empty()) {
         if (asked.prometheus) {
             return complain_of(
-                "--since and --prometheus cannot be used together: counters do not go "
-                "back; omit --since");
+                "--since and --prometheus cannot be used together: counters must not "
+                "decrease; omit --since");
         }
         question.since = reports::parse_since(asked.since, wall_clock());
         if (!question.since) {
             return complain_of(
                 "--since: " + settings::display(asked.since) +
-                " is neither a length of time nor a time; write for example 30min, 24h, "
-                "7d, 2026-11-29 or 2026-11-29T15:56Z (UTC)");
+                " is neither a duration nor a time; write, for example, 30min, 24h, 7d, "
+                "2026-11-29 or 2026-11-29T15:56Z (UTC)");
         }
     }
     question.files = files_of(given, asked);

@@ -360,7 +360,7 @@ class runner {
         write_reports();
         ignoring_exceptions([&] {
             if (!report_.record || report_.record->end != end_kind::error) return;
-            const std::string text = "the command's stderr could not be read any more after " +
+            const std::string text = "reading the command's stderr failed after " +
                                      std::to_string(report_.record->total_bytes) +
                                      " bytes: " + errno_name(report_.record->end_errno);
             console_.on_event({severity::error, text, report_.backend, 0, report_.pid});

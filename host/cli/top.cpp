@@ -96,7 +96,7 @@ class display {
         const std::size_t lines = size && size->ws_row > 4 ? size->ws_row : 24;
         std::string page = "\x1b[H";
         line(page, "fd2: " + std::to_string(rows.size()) + " running, " + short_size(total) +
-                       " bytes a second" +
+                       " bytes per second" +
                        (seen.silent.empty()
                             ? ""
                             : ", " + std::to_string(seen.silent.size()) + " not answering"));

@@ -28,11 +28,11 @@ int wait_for(int fd, short what, nanoseconds_t deadline) {
 
 failure no_answer(const std::string& name) {
     return advise({errc::timedout, ETIMEDOUT, "host " + name + " does not answer"},
-                  "it may be stopped (kill -CONT), or waits for its plugin");
+                  "it may be stopped (kill -CONT resumes it), or be waiting for its plugin");
 }
 
 failure gone(const std::string& name) {
-    return {errc::unsupported, ECONNRESET, "host " + name + " has gone"};
+    return {errc::unsupported, ECONNRESET, "host " + name + " is gone"};
 }
 
 }  // namespace
@@ -52,7 +52,7 @@ std::string text_of(const reply& refusal) {
         return (backend.empty() ? "" : "backend " + backend + ": ") + text("reason");
     }
     if (name == "ConfigurationInvalid") {
-        std::string out = "the configuration has mistakes, and stays as it was";
+        std::string out = "the configuration has mistakes and was left as it was";
         const auto found = given.find("problems");
         if (found == given.end() || !found->is_array()) return out;
         for (const auto& one : *found) {
@@ -107,7 +107,7 @@ result<reply> client::next(nanoseconds_t deadline) {
                 out.continues = message.value("continues", false);
                 return out;
             } catch (const nlohmann::json::exception&) {
-                return failure{errc::internal, 0, "host " + name_ + ": its answer is damaged"};
+                return failure{errc::internal, 0, "host " + name_ + ": malformed reply"};
             }
         }
         const int why = wait_for(socket_.get(), POLLIN, deadline);

@@ -84,7 +84,8 @@ result<unique_fd> open_place(const place& where, uid_t user, bool make) {
     if (!opened) return system_failure("open", path, errno);
     if (::fstat(opened.get(), &about) != 0) return system_failure("fstat", path, errno);
     if (about.st_uid != user || (about.st_mode & 077U) != 0) {
-        return advise({errc::denied, EPERM, "control: " + path + ": others own it or may enter it"},
+        return advise({errc::denied, EPERM,
+                       "control: " + path + ": not private: others own it or can enter it"},
                       "remove it, or run: chmod 700 " + path);
     }
     return opened;

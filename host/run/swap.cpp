@@ -25,8 +25,7 @@ class search : public std::enable_shared_from_this<search> {
                 continue;
             }
             if ((*each.backend)->instance == moved_.configured()->instance) {
-                return done_(
-                    failure{errc::state, 0, "has it already, in the version that is installed"});
+                return done_(failure{errc::state, 0, "is already on it, in the installed version"});
             }
             moved_.hand_over(*each.backend, [self = shared_from_this(),
                                              &each](channel::hand_over_result how) {
@@ -40,9 +39,9 @@ class search : public std::enable_shared_from_this<search> {
             });
             return;
         }
-        done_(to_.size() == 1
-                  ? std::move(last_)
-                  : failure{last_.code, last_.sys_errno, "no backend of the list takes it" + all_});
+        done_(to_.size() == 1 ? std::move(last_)
+                              : failure{last_.code, last_.sys_errno,
+                                        "no backend in the list can take it" + all_});
     }
 
   private:

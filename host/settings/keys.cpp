@@ -141,12 +141,11 @@ constexpr key_info table[] = {
     choice<FD2_AT(plugins.trial)>(
         "plugins.trial", trial_names,
         "Whether a plugin is tried in a process of its own before it is loaded, once for each "
-        "content: auto (unless it came with this fd2 and only root may write it), always, never. "
-        "One "
-        "that crashes or hangs there is not used."),
+        "version of the file: auto (unless it came with this copy of fd2 and only root may write "
+        "it), always, never. One that crashes or hangs there is not used."),
     key<FD2_AT(capture.tail)>(
         "capture.tail", key_type::size,
-        "How many bytes of the newest stderr are kept, exactly. Memory grows on demand.", 1, GiB),
+        "Exactly how many of the last bytes of stderr are kept. Memory grows on demand.", 1, GiB),
     key<FD2_AT(capture.max_line)>("capture.max-line", key_type::size,
                                   "A longer line reaches subscribers and the log in marked pieces.",
                                   16, 64 * MiB),
@@ -239,10 +238,9 @@ constexpr key_info table[] = {
         "byte, where the new backend can take their kernel object."),
     choice<FD2_AT(swap.require)>(
         "swap.require", proof_names,
-        "What a plugin that did not come with this fd2 must have before "
-        "a running command moves to it: conforms (`fd2 conform` has found that it does), or "
-        "trial (it survives a short "
-        "life in a process of its own, as at a start)."),
+        "What is required of a plugin that did not come with this copy of fd2 before a running "
+        "command moves to it: conforms (`fd2 conform` has found that it conforms), or trial (it "
+        "has passed a trial in a process of its own, as before a start)."),
     key<FD2_AT(reload.watch)>(
         "reload.watch", key_type::boolean,
         "Whether running hosts reload when a configuration file or a plugin changes (`fd2 reload` "

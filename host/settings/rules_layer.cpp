@@ -69,8 +69,8 @@ class rule_reader {
         }
         if (!complete) {
             wrong(what.at, "", "has no set",
-                  "write `set: { KEY: VALUE }`, or `set: {}` for commands that later rules are not "
-                  "to change");
+                  "write `set: { KEY: VALUE }`, or `set: {}` to exempt commands from "
+                  "later rules");
         }
         out_.rules.push_back(std::move(rule_));
     }
@@ -217,8 +217,7 @@ class rule_reader {
                 out.by = parts(one);
             } else if (one.key == "salt") {
                 if (what.is != node::kind::scalar || what.text.empty()) {
-                    wrong(one.at, one.key, "is not a text",
-                          "write a name, such as salt: pipe-2026");
+                    wrong(one.at, one.key, "is not text", "write a name, such as salt: pipe-2026");
                 } else if (is_text(what, one.key)) {
                     out.salt = what.text;
                 }
@@ -253,7 +252,7 @@ class rule_reader {
             if (!known) {
                 wrong(what.is == node::kind::null ? one.at : what.at, key,
                       what.is == node::kind::scalar
-                          ? display(what.text) + " is no part of a run"
+                          ? display(what.text) + " is not a valid name"
                           : std::string(kind_name(what)) + " where a name is expected",
                       suggest(what.text, parts_of_key));
             } else if (std::find(out.begin(), out.end(), what.text) != out.end()) {

@@ -200,7 +200,7 @@ class Tool(unittest.TestCase):
 
     def test_a_failure_is_told_at_once(self):
         self.assertRegex(run("--include", FEW, plugin("F14")).stderr,
-                         r"(?m)^mutant-f14: F14: fail \(\d of 4 checks are over\)$")
+                         r"(?m)^mutant-f14: F14: fail \(\d of 4 checks done\)$")
 
     def test_junit_tap_and_a_page_say_the_same(self):
         with tempfile.TemporaryDirectory() as directory:
@@ -302,8 +302,8 @@ class Tool(unittest.TestCase):
 
     def test_nothing_checked_is_no_success(self):
         for arguments, said in (
-                (["--include", "nothing", plugin("none")], "no check is left"),
-                (["--include", "^X", "--exclude", "X", plugin("none")], "no check is left"),
+                (["--include", "nothing", plugin("none")], "leave no check to run"),
+                (["--include", "^X", "--exclude", "X", plugin("none")], "leave no check to run"),
                 (["/no/such.so"], "no such file: /no/such.so"),
                 (["no-such"], "no backend 'no-such' is installed"),
                 ([], "name a plugin"),

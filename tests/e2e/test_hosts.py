@@ -156,7 +156,7 @@ class Looking(Hosts):
         self.ended(process)
 
     def test_what_is_not_there_is_said(self):
-        for words, code, text in ((["tail", "1"], 1, b"nothing of fd2's runs with this pid"),
+        for words, code, text in ((["tail", "1"], 1, b"no fd2 run has this pid"),
                                   (["tail", "x"], 2, b"not a PID"),
                                   (["swap"], 2, b"--all"),
                                   (["swap", "--all", "5"], 2, b"exclude"),
@@ -221,7 +221,7 @@ class Swapping(Hosts):
         self.assertIn(b"tokio-like-async -> pipe", outcome.out)
         outcome = self.host("swap", str(process.pid))
         self.assertStatus(outcome, 0)
-        self.assertIn(b"has it already", outcome.out)
+        self.assertIn(b"is already on it", outcome.out)
         self.assertEqual(self.ended(process), b"ready\nafter the move\n")
 
     def test_what_cannot_move_stays_and_says_why(self):
@@ -299,7 +299,7 @@ class Swapping(Hosts):
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(), -signal.SIGTERM)
         self.assertEqual(asks.wait(), 1)
-        self.assertIn(b"has gone", asks.stderr.read())
+        self.assertIn(b"is gone", asks.stderr.read())
 
     def test_what_a_trial_found_is_answered_when_it_is_over(self):
         process, _ = self.started(WAITS)
@@ -376,7 +376,7 @@ class Proving(Hosts):
         process, _ = self.started(WAITS)
         refused = self.host("swap", "--to", "tokio-like-async", str(process.pid))
         self.assertStatus(refused, 1)
-        self.assertIn(b"nobody has checked whether it conforms; run: fd2 conform ", refused.err)
+        self.assertIn(b"not checked for conformance; run: fd2 conform ", refused.err)
         file = os.path.join(self.env["FD2_PLUGIN_PATH"], "tokio-like-async.so")
         checked = self.run_raw([self.fd2, "conform", file])
         self.assertStatus(checked, 0)
@@ -500,7 +500,7 @@ class Reloading(Hosts):
         outcome = self.host("reload", str(process.pid))
         self.assertStatus(outcome, 1)
         first, _, rest = outcome.err.partition(b"\n")
-        self.assertTrue(first.endswith(b"has mistakes, and stays as it was"), outcome)
+        self.assertTrue(first.endswith(b"has mistakes and was left as it was"), outcome)
         self.assertIn(b"fd2.yaml:", rest)
         self.assertEqual(json.loads(self.host("ps", "--json").out)["channels"][0]["backend"],
                          "pipe")
@@ -581,7 +581,7 @@ class Audit(Hosts):
         for words in (["swap", "--to", "tokio-like-async"], ["reload"]):
             outcome = self.host(*words, str(ended.pid), str(process.pid))
             self.assertStatus(outcome, 1)
-            self.assertIn(b"nothing of fd2's runs with this pid", outcome.err)
+            self.assertIn(b"no fd2 run has this pid", outcome.err)
             self.assertIn(f"{process.pid}".encode(), outcome.out)
         self.assertIn(b"tokio-like-async", self.host("ps").out)
         self.ended(process)

@@ -78,7 +78,7 @@ class Summary(harness.Case):
         self.assertEqual(data["passed_over"], {"damaged": 2, "foreign": 1, "log_records": 0,
                                                "first": {"file": self.file, "line": 5}})
         said = self.report(self.file).out.decode().replace("\n  ", " ")
-        self.assertIn("2 damaged lines, 1 line of something else passed over, the first one is "
+        self.assertIn("2 damaged lines, 1 other line skipped, the first is "
                       f"line 5 of {self.file}", said)
 
     def test_a_long_file_of_many_hosts_takes_little_memory(self):
@@ -127,10 +127,10 @@ class Summary(harness.Case):
                 ([missing], b"report: open: " + missing.encode()),
                 ([self.dir], b"report: read: " + self.dir.encode()),
                 (["--set", f"report.file={missing}"], b"the first run that is reported creates it"),
-                (["--since", "soon", self.file], b'--since: "soon" is neither a length of time'),
+                (["--since", "soon", self.file], b'--since: "soon" is neither a duration'),
                 (["--since", "", self.file], b"report: --since: empty value"),
                 (["--json", "--prometheus", self.file], b"cannot be used together"),
-                (["--since", "1h", "--prometheus", self.file], b"counters do not go back"),
+                (["--since", "1h", "--prometheus", self.file], b"counters must not decrease"),
                 (["--out", "/no/such/file", self.file], b"report: --out: open: /no/such/file"),
                 (["--sinse", "1h"], b"did you mean '--since'")):
             outcome = self.report(*words, status=2)

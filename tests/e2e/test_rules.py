@@ -195,7 +195,7 @@ class Rules(RulesCase):
                 ("{rollout: {percent: 1.234, by: host, salt: s}, set: {}}",
                  '"1.234" is not a percentage'),
                 ("{rollout: {percent: 10, by: hots, salt: s}, set: {}}", '2:31: error: '
-                 'rules[0].rollout.by: "hots" is no part of a run; did you mean "host"?'),
+                 'rules[0].rollout.by: "hots" is not a valid name; did you mean "host"?'),
                 ("{rollout: {percent: 10, by: host}, set: {}}",
                  "2:4: error: rules[0].rollout: has no salt; write a name")):
             path = self.rules(rule)

@@ -53,7 +53,7 @@ TEST_CASE("a sync child's stderr moves while it is written", "[captures]") {
         CHECK(how[0].reason == "");
         CHECK(how[0].to == (i % 2 == 0 ? "tokio-like-async" : "pipe"));
     }
-    CHECK(swapped(host, "pipe")[0].reason.starts_with("has it already"));
+    CHECK(swapped(host, "pipe")[0].reason.starts_with("is already on it"));
     CHECK(swapped(host, "", true)[0].to == "tokio-like-async");
     CHECK(swapped(host, "socketpair")[0].reason != "");
     CHECK(host.fd2_.running()[0].moves == 21);
@@ -119,7 +119,7 @@ TEST_CASE("many children move at once under flood", "[captures]") {
     for (int i = 0; i < 25; ++i) {
         for (const auto& one : swapped(host, i % 2 == 0 ? "pipe" : "tokio-like-async")) {
             moved += one.to.empty() ? 0 : 1;
-            CHECK((one.reason.empty() || one.reason.starts_with("has it already")));
+            CHECK((one.reason.empty() || one.reason.starts_with("is already on it")));
         }
     }
     CHECK(moved >= 24 * 40);

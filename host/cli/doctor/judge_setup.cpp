@@ -229,7 +229,7 @@ void judge_backend(const plugin_row& row, const backend_numbers& numbers, bool l
     if (row.medium == "tcp" && row.settles) {
         out.add(listed ? level::warning : level::note, subject,
                 "the kernel does not report data in transit (NETLINK_SOCK_DIAG): if a helper still "
-                "holds stderr, reading ends after a silence",
+                "holds stderr, reading ends when nothing has arrived for a while",
                 "allow AF_NETLINK sockets and load the module tcp_diag, or raise options." +
                     row.backend + ".settle");
     }

@@ -192,8 +192,8 @@ void tell_extent(const summary& all, const question& asked, page& out) {
     if (!all.first_bad) return;
     std::vector<std::string> kinds;
     if (all.damaged != 0) kinds.push_back(count_of(all.damaged, "damaged line"));
-    if (all.foreign != 0) kinds.push_back(count_of(all.foreign, "line") + " of something else");
-    out.line(join(kinds, ", ") + " passed over, the first one is line " +
+    if (all.foreign != 0) kinds.push_back(count_of(all.foreign, "other line"));
+    out.line(join(kinds, ", ") + " skipped, the first is line " +
                  std::to_string(all.first_bad->line) + " of " + all.first_bad->file,
              ink::yellow);
 }
@@ -208,7 +208,7 @@ void tell_losses(const summary& all, page& out) {
             {std::to_string(lost.runs), amount ? std::to_string(lost.amount) : "-", what});
     };
     add(all.lost_bytes, true, "bytes not delivered to fd2's stderr");
-    add(all.lost_log_lines, true, "lines missing in the log file");
+    add(all.lost_log_lines, true, "lines missing from the log file");
     add(all.lost_lines, true, "lines that did not fit into a subscriber's queue");
     add(all.cut, false, "stderr could not be read to its end");
     out.rows(rows, 2);
@@ -450,10 +450,10 @@ std::string as_prometheus(const summary& all) {
     single("fd2_lost_bytes_total", all.lost_bytes.amount,
            "Captured bytes that could not be delivered to fd2's own stderr.");
     single("fd2_lost_log_lines_total", all.lost_log_lines.amount,
-           "Lines that are missing in the log file.");
+           "Lines that are missing from the log file.");
     single("fd2_lossy_runs_total", all.all.with_loss, "Runs that lost anything.");
     single("fd2_damaged_lines_total", all.damaged + all.foreign,
-           "Lines of the report file that are no reports.");
+           "Lines of the report file that are not reports.");
     if (all.all.runs != 0) {
         out.metric("fd2_last_run_timestamp_seconds", "gauge", "When the latest run was started.");
         out.sample({}, static_cast<double>(all.last) / static_cast<double>(second));

@@ -69,7 +69,7 @@ TEST_CASE("a report is read, alone and in the log's record of a run") {
     CHECK(read(with("/times/exited_ms", 1e300)).seconds == 1e9);
 }
 
-TEST_CASE("lines that are no reports are told apart") {
+TEST_CASE("lines that are not reports are told apart") {
     CHECK(kind_of("nonsense") == line_kind::damaged);
     CHECK(kind_of(report().dump().substr(0, 200)) == line_kind::damaged);
     CHECK(kind_of("17") == line_kind::foreign);
@@ -201,7 +201,7 @@ TEST_CASE("a person reads it in 80 columns, whatever the reports hold") {
     all.pass_over(line_kind::foreign, "file", 18);
     const std::string text = as_text(all, {{"file"}, {}}, {});
     CHECK(has(text, "file: 3 runs\nstarted from 2026-11-22T13:16:50Z to 2026-11-22T13:16:50Z\n"));
-    CHECK(has(text, "1 damaged line, 1 line of something else passed over, the first one is"));
+    CHECK(has(text, "1 damaged line, 1 other line skipped, the first is"));
     CHECK(has(text, "Failures: 1 run (33.3 %)\n"));
     CHECK(has(text, "Losses: 1 run (33.3 %)\n"));
     CHECK(has(text, "     1   100  bytes not delivered"));
