@@ -211,7 +211,8 @@ void add_run(CLI::App& app, parsed& given) {
     run->prefix_command();
     add_common(*run, given.common);
     add_value(*run, "--backend", "NAME", given.backend,
-              "Use this backend (a name or a plugin's path), or fail");
+              "Use this backend (a name or a plugin's absolute path), or the first usable one of a "
+              "list, separated by commas, or fail");
     add_value(*run, "--transport", "KIND", given.transport,
               "sync or async: which list of backends to try");
     add_value(*run, "--tail", "SIZE", given.tail,

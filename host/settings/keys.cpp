@@ -219,8 +219,9 @@ constexpr key_info table[] = {
         "absolute path, or off. It is created with mode 0600. `fd2 report` summarises it."),
     choice<FD2_AT(report.on)>(
         "report.on", report_names,
-        "Which runs are reported there: always, failure (the command failed or was killed, or a "
-        "backend could not be used), or loss (bytes or lines are missing somewhere)."),
+        "Which runs are reported there: always, failure (the command failed or was killed, a "
+        "backend could not be used, or reading stderr failed), or loss (bytes or lines are missing "
+        "somewhere)."),
     key<FD2_AT(tail.file)>(
         "tail.file", key_type::file,
         "A file for the tail of each run, as `--tail-out` writes it: an absolute path, or off. %p "
