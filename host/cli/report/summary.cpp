@@ -65,6 +65,7 @@ run read_report(const json& report) {
     out.lost_lines = dropped.at("warnings").get<std::uint64_t>();
     const auto end = report.at("end").get<std::string>();
     out.cut = end == "error" || end == "stopped";
+    out.forward_failed = report.at("forward_errno").get<int>() != 0;
     const json& times = report.at("times");
     const auto started = parse_time(times.at("started").get<std::string>());
     if (!started) throw json::other_error::create(501, "times.started", &times);

@@ -36,11 +36,13 @@ struct run {
     std::uint64_t lost_bytes = 0, lost_log_lines = 0,
                   lost_lines = 0;  ///< see fd2.stats.schema.json
     bool cut = false;              ///< reading failed or was stopped
+    bool forward_failed = false;   ///< fd2's own stderr did
     std::int64_t started = 0;      ///< nanoseconds since the epoch
     double seconds = 0;            ///< until the command exited
 
+    /// As report.on: loss.
     bool has_loss() const noexcept {
-        return lost_bytes != 0 || lost_log_lines != 0 || lost_lines != 0 || cut;
+        return lost_bytes != 0 || lost_log_lines != 0 || lost_lines != 0 || cut || forward_failed;
     }
 };
 

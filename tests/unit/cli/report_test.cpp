@@ -61,6 +61,7 @@ TEST_CASE("a report is read, alone and in the log's record of a run") {
     CHECK(one.how == "status 0");
     CHECK_FALSE(one.failed);
     CHECK_FALSE(one.has_loss());
+    CHECK(read(with("/forward_errno", 28)).has_loss());
     CHECK(one.seconds == 1.5);
     CHECK(one.started == 1795353410'383784000);
     CHECK(read(json{{"time", "2026"}, {"kind", "run"}, {"report", report()}}).host == "web1");
