@@ -33,8 +33,8 @@ struct plan {
     std::uint64_t seed = 1;
     bool full = false;
     nanoseconds_t limit = 120 * second;  ///< of one check: it has hung
-    /// Set by the caller's handler of SIGINT or SIGTERM: what is under way is ended, what is over is
-    /// the outcome. Null: nobody interrupts.
+    /// Set by the caller's handler of SIGINT or SIGTERM: what is under way is ended, what is over
+    /// is the outcome. Null: nobody interrupts.
     const volatile std::sig_atomic_t* interrupted = nullptr;
 };
 
