@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -40,16 +41,26 @@ fd2::host make_host(words set) {
     return fd2::host(options);
 }
 
+std::string exit_of(fd2::exit_status how) {
+    if (how.signal() == 0) return "{\"code\": " + std::to_string(how.code()) + "}";
+    return "{\"signal\": " + std::to_string(how.signal()) +
+           ", \"core\": " + (how.core() ? "true" : "false") + "}";
+}
+
 /// The end of a relay, and what there is to tell of it. Ends the process here and now: the wire is
 /// to end with it, for rsync looks for the status once, at that moment.
 [[noreturn]] void finish(const fd2::exit_report& report) {
     if (const char* prefix = std::getenv("FD2_EMBEDDER_REPORT")) {
         const fd2::snapshot last = report.record.snapshot();
+        const std::chrono::duration<double, std::milli> ran = report.ran, lasted = report.lasted;
         std::ofstream(std::string(prefix) + ".tail") << last.bytes;
         std::ofstream(std::string(prefix) + ".stats.json")
             << "{\"backend\": \"" << last.backend << "\", \"bytes\": " << last.total_bytes
+            << ", \"lines\": " << last.total_lines
             << ", \"forwarded_bytes\": " << last.forwarded_bytes << ", \"end\": \""
-            << fd2::name_of(last.end) << "\"}\n";
+            << fd2::name_of(last.end) << "\", \"exit\": " << exit_of(report.status)
+            << ", \"times\": {\"exited_ms\": " << std::to_string(ran.count())
+            << ", \"finished_ms\": " << std::to_string(lasted.count()) << "}}\n";
     }
     if (report.status.signal() != 0) {
         ::signal(report.status.signal(), SIG_DFL);

@@ -4,7 +4,11 @@ A conversation runs with plain ssh, and with fd2 around it. In both a recorder s
 writes down, byte for byte, what ssh said on its stderr; a tool may call its remote shell more than
 once. What must hold exactly of each call:
 
-- captured = forwarded = what the recorder wrote down;
+- captured = forwarded = what the recorder wrote down, and so many bytes and lines are reported;
+- the status that is reported is ssh's;
+- where something holds the stderr when ssh exits, fd2 lingers;
+- what ssh finds as its stderr is the backend's object; of the wire and of what else is open it
+  finds what it finds with plain ssh;
 - nothing is surfaced where all was forwarded, and the tail, once, where nothing was;
 
 and of the conversation:
@@ -24,12 +28,28 @@ import typing
 
 import harness
 
+# Between a remote shell and the file $at/shown: a reader that is slower than any writer.
+SLOW_READER = """\
+mkfifo $at/slow
+(while head -c 65536 >$at/piece && test -s $at/piece; do
+    cat $at/piece
+    sleep 0.02
+done) <$at/slow >$at/shown 2>/dev/null &
+echo $! >$at/reader
+"""
+
 # What differs between two runs of the same conversation: numbers (ports, process ids, sizes, rates,
 # times), the keys and cookies of a session, and names that mktemp made.
 NUMBER = re.compile(rb"\b(0x)?[0-9a-f]*[0-9][0-9a-f]*\b")
 
 # What a ControlMaster says of the client that leaves it comes before or after that client's end.
 MASTERS_OWN = re.compile(rb"mux-control|mux_|control_persist")
+
+LINGER_MS = 25  # finish.linger's default
+
+# What a command finds as its fd 2, unless it inherits.
+MEDIA = {"pipe": "pipe", "pty": "pty", "socketpair": "socketpair", "tcpshim": "tcp",
+         "tokio-like-async": "socketpair"}
 
 HEADING = re.compile(rb"^ssh process (exited with status \d+|was killed by signal SIG[A-Z0-9]+):$")
 
@@ -48,6 +68,7 @@ class Talk(typing.NamedTuple):
     environment: dict = {}
     done: typing.Callable[[], None] = lambda: None  # asserts what a success brought about
     listens: bool = False               # takes the end of its shell's stderr for the shell's
+    slow: bool = False                  # its shell's stderr is read slowly: some is left at the end
 
 
 class Scenario(typing.NamedTuple):
@@ -78,6 +99,8 @@ class Call(typing.NamedTuple):
     shown: bytes  # to the tool's side
     tail: bytes
     stats: dict
+    met: dict     # what ssh found: its stderr, its wire, what else is open
+    status: int   # ssh's, raw
 
 
 class Talked(typing.NamedTuple):
@@ -95,6 +118,13 @@ def content(path):
             return file.read()
     except FileNotFoundError:
         return None
+
+
+def exit_of(raw):
+    """A raw wait status as the reports have it."""
+    if os.WIFSIGNALED(raw):
+        return {"signal": os.WTERMSIG(raw), "core": os.WCOREDUMP(raw)}
+    return {"code": os.WEXITSTATUS(raw)}
 
 
 class ParityCase(harness.SshCase):
@@ -133,7 +163,8 @@ while ! mkdir {calls}/$call 2>/dev/null; do call=$((call + 1)); done
 at={calls}/$call
 echo $$ >$at/pid
 export FD2_EMBEDDER_REPORT=$at/run
-exec {words} "$@" {kept} 2>$at/shown
+{SLOW_READER if talk.slow else ""}
+exec {words} "$@" {kept} 2>$at/{"slow" if talk.slow else "shown"}
 """), calls
 
     def talk(self, talk, carrier, forward="raw"):
@@ -142,11 +173,14 @@ exec {words} "$@" {kept} 2>$at/shown
         calls = []
         while os.path.isdir(at := os.path.join(directory, str(len(calls) + 1))):
             # A tool that gives up does not wait for its remote shell.
-            harness.wait_gone(int(content(f"{at}/pid")))
-            said, shown, tail, stats = (content(f"{at}/{name}") for name in (
-                "said", "shown", "run.tail", "run.stats.json"))
+            for pid in content(f"{at}/pid"), content(f"{at}/reader"):
+                if pid:
+                    harness.wait_gone(int(pid))
+            said, shown, tail, stats, met, status = (content(f"{at}/{name}") for name in (
+                "said", "shown", "run.tail", "run.stats.json", "said.met", "said.status"))
             calls.append(Call(said, int(content(f"{at}/said.mark") or b"-1"), shown, tail,
-                              json.loads(stats) if stats else None))
+                              json.loads(stats) if stats else None,
+                              json.loads(met) if met else None, int(status or b"-1")))
         return Talked(outcome, calls)
 
     # what must hold
@@ -155,8 +189,9 @@ exec {words} "$@" {kept} 2>$at/shown
         self.check_status(plain, ours)
         self.assertTrue(ours.calls, "the remote shell was not called")
         self.assertEqual(len(plain.calls), len(ours.calls), "calls of the remote shell")
-        for call in ours.calls:
+        for call, by_itself in zip(ours.calls, plain.calls):
             self.check_call(carrier, call, ends)
+            self.check_met(carrier, call, by_itself)
         self.assertEqual(plain.lines(), ours.lines())
 
     def check_status(self, plain, ours):
@@ -171,6 +206,7 @@ exec {words} "$@" {kept} 2>$at/shown
             self.assertEqual(call.shown, call.said[:len(call.shown)])
         else:
             self.assertEqual(call.shown, call.said)
+        self.assertEqual(call.stats["exit"], exit_of(call.status))
         if not carrier.captures:
             self.assertEqual(call.tail or b"", b"")
             self.assertEqual(call.stats["backend"], "inherit")
@@ -178,8 +214,22 @@ exec {words} "$@" {kept} 2>$at/shown
         self.assertEqual(call.tail, call.shown)
         self.assertEqual(call.stats["backend"], carrier.backend)
         self.assertEqual(call.stats["bytes"], len(call.shown))
+        self.assertEqual(call.stats["lines"], call.shown.count(b"\n") +
+                         (call.shown[-1:] not in (b"", b"\n")))
         self.assertEqual(call.stats["forwarded_bytes"], len(call.shown))
         self.assertIn(call.stats["end"], ends)
+        if call.stats["end"] == "writers-remain":
+            times = call.stats["times"]
+            self.assertGreater(times["finished_ms"] - times["exited_ms"], LINGER_MS - 0.01)
+
+    def check_met(self, carrier, call, by_itself):
+        """What ssh found, and what it finds without us."""
+        inherited = by_itself.met["stderr"]
+        self.assertEqual(call.met["stderr"], MEDIA.get(call.stats["backend"], inherited))
+        self.assertEqual(call.met["open"], by_itself.met["open"])
+        # The wire of the command is the tool's own, that of the library is made for ssh.
+        own = by_itself.met["nonblock"] if carrier.transport == "sync" else [False, False]
+        self.assertEqual(call.met["nonblock"], own)
 
     def check_surfaced(self, carrier, plain, ours):
         """Nothing was forwarded: the record is shown once, under a heading, if the shell failed."""

@@ -5,10 +5,15 @@
 // What COMMAND writes to its stderr goes to ours and to FILE. At COMMAND's end FILE.mark tells how
 // many bytes had been written by then; if somebody still holds that stderr, a process stays behind
 // and goes on, as the holder would. Ends as COMMAND ended; signals are passed on.
+//
+// FILE.met tells what it found: what its fd 2 is, whether its wire is non-blocking, and what else
+// is open. FILE.status is COMMAND's raw wait status.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -46,6 +51,38 @@ void write_all(int fd, const char* data, ssize_t size) {
     }
 }
 
+void leave(const std::string& path, const std::string& text) {
+    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    write_all(file, text.data(), static_cast<ssize_t>(text.size()));
+    ::close(file);
+}
+
+const char* kind_of(int fd) {
+    struct stat about {};
+    int domain = 0;
+    socklen_t size = sizeof(domain);
+    if (::isatty(fd) == 1) return "pty";
+    if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0) {
+        return domain == AF_UNIX ? "socketpair" : "tcp";
+    }
+    return ::fstat(fd, &about) == 0 && S_ISFIFO(about.st_mode) ? "pipe" : "file";
+}
+
+/// As JSON.
+std::string what_is_met() {
+    std::string out = std::string("{\"stderr\": \"") + kind_of(2) + "\", \"nonblock\": [";
+    for (const int fd : {0, 1}) {
+        const int flags = ::fcntl(fd, F_GETFL);
+        out += fd == 0 ? "" : ", ";
+        out += flags >= 0 && (flags & O_NONBLOCK) != 0 ? "true" : "false";
+    }
+    out += "], \"open\": [0";
+    for (int fd = 1; fd < 256; ++fd) {
+        if (::fcntl(fd, F_GETFD) >= 0) out += ", " + std::to_string(fd);
+    }
+    return out + "]}\n";
+}
+
 /// At most `limit` bytes; 0 at the end.
 ssize_t pass(int from, int file, std::size_t limit) {
     char chunk[65536];
@@ -64,6 +101,7 @@ ssize_t pass(int from, int file, std::size_t limit) {
 int main(int argc, char** argv) {
     if (argc < 4 || std::string(argv[2]) != "--") return 125;
     const std::string path = argv[1];
+    leave(path + ".met", what_is_met());
     const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     int ends[2];
     if (file < 0 || ::pipe2(ends, O_CLOEXEC) != 0) give_up(path.c_str());
@@ -95,15 +133,13 @@ int main(int argc, char** argv) {
     int status = 0;
     while (::waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
     child = 0;
+    leave(path + ".status", std::to_string(status) + "\n");
 
     // All that it wrote lies in the pipe.
     int left = 0;
     if (open) ::ioctl(ends[0], FIONREAD, &left);
     while (left > 0) left -= static_cast<int>(pass(ends[0], file, static_cast<size_t>(left)));
-    const std::string mark = std::to_string(::lseek(file, 0, SEEK_CUR)) + "\n";
-    const int marked =
-        ::open((path + ".mark").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    write_all(marked, mark.data(), static_cast<ssize_t>(mark.size()));
+    leave(path + ".mark", std::to_string(::lseek(file, 0, SEEK_CUR)) + "\n");
 
     pollfd held{ends[0], POLLIN, 0};
     if (open && (::poll(&held, 1, 0) == 0 || (held.revents & POLLIN) != 0)) {

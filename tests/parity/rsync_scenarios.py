@@ -39,6 +39,10 @@ class RsyncScenarios:
             "remote killed": Scenario(lambda: self.push(self.remote("kill -9 $$\n")), 255),
             **{name: Scenario(lambda text=text: self.push(self.remote(text)))
                for name, text in remotes.items()},
+            # At the end a lot is on its way: some of it in the object, unread.
+            "slow reader": Scenario(lambda: self.push(self.remote(
+                f"{shutil.which('rsync')} \"$@\"\nhead -c 3000000 /dev/zero | tr '\\0' y >&2\n"))
+                ._replace(slow=True)),
             "control master": Scenario(self.master, ends=("writers-remain",)),
             "local command": Scenario(lambda: self.push(options=(
                 "-o", "PermitLocalCommand=yes", "-o", f"LocalCommand={self.holder()}")),
@@ -49,7 +53,8 @@ class RsyncScenarios:
                 "-o", f"ProxyCommand={' '.join(self.ssh)} -W [%h]:%p {self.host}")),
                 ends=("eof", "writers-remain")),
             "rsync daemon": Scenario(self.daemon),
-            "timeout": Scenario(lambda: self.push(["--timeout=1", *self.remote(
+            # Longer than a busy machine takes to start the remote side.
+            "timeout": Scenario(lambda: self.push(["--timeout=3", *self.remote(
                 "echo stalling >&2; exec sleep 1000\n")]), 30),
         }
         return {f"rsync: {name}": scenario._replace(tools=("rsync",))
