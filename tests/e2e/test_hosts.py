@@ -159,8 +159,8 @@ class Looking(Hosts):
         for words, code, text in ((["tail", "1"], 1, b"no fd2 run has this pid"),
                                   (["tail", "x"], 2, b"not a PID"),
                                   (["swap"], 2, b"--all"),
-                                  (["swap", "--all", "5"], 2, b"exclude"),
-                                  (["swap", "--back", "--to", "pipe", "5"], 2, b"exclude"),
+                                  (["swap", "--all", "5"], 2, b"cannot be used together"),
+                                  (["swap", "--back", "--to", "pipe", "5"], 2, b"cannot be used together"),
                                   (["reload", "1:x"], 2, b"not a PID")):
             outcome = self.host(*words)
             self.assertStatus(outcome, code)
