@@ -1,5 +1,6 @@
 #include "channel/core.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace fd2::channel {
@@ -82,7 +83,12 @@ fd2_sink core::sink() noexcept {
 std::int32_t core::on_bytes(void* self, const std::uint8_t* data, std::uint32_t size) noexcept {
     auto& c = *static_cast<core*>(self);
     if (c.muted.load(std::memory_order_acquire)) return FD2_STOP;
-    c.last_byte.store(now(), std::memory_order_relaxed);
+    const nanoseconds_t present = now();
+    c.last_byte.store(present, std::memory_order_relaxed);
+    if (c.moving_.load(std::memory_order_acquire)) {
+        nanoseconds_t none = 0;
+        c.rare_->first_bytes.compare_exchange_strong(none, present);
+    }
     // Both bits are set before the consumers are asked: one that answers "full" may call `resume`
     // from another thread before its answer is here, and `resume` must find a bit to clear.
     c.pauses_.fetch_or(bit(pause_source::bytes) | bit(pause_source::lines),
@@ -316,6 +322,9 @@ hand_over_result core::move_to(const shared_backend& to, int* watched) {
         if (refused == FD2_E_STATE) return not_now("it is ending");
         return refusal.as_failure(refused);
     }
+    // Nobody reads now. The new backend may deliver long before this thread gets a processor again.
+    const nanoseconds_t last = std::max(done.began, last_byte.load(std::memory_order_relaxed));
+    rare_->first_bytes.store(0);
     int fresh_watched = -1;
     fd2_channel* taken = nullptr;
     refused = adopt(*to, carry, taken, fresh_watched, refusal);
@@ -333,7 +342,8 @@ hand_over_result core::move_to(const shared_backend& to, int* watched) {
         return why;
     }
     if (watched) *watched = fresh_watched;
-    done.pause = now() - done.began;
+    const nanoseconds_t first = rare_->first_bytes.load();
+    done.pause = (first != 0 ? first : now()) - last;
     settle(refused == FD2_OK ? to : from, taken, (carry.flags & FD2_CARRY_PAUSED) != 0);
     if (refused != FD2_OK) return refusal.as_failure(refused);
     return done;

@@ -40,7 +40,7 @@ struct hand_over {
     std::string to;
     std::string file;  ///< the plugin's, of `to`
     nanoseconds_t began = 0;
-    nanoseconds_t pause = 0;  ///< how long nobody read
+    nanoseconds_t pause = 0;  ///< how long nobody read: until the first bytes, if some came at once
 };
 
 /// What came of a request to move. A failure: the channel is where it was, or (errc::internal, and
@@ -128,9 +128,10 @@ class core {
 
     /// What few channels need. A loop may have ten thousand of them.
     struct rare {
-        fd2_info last_info{};                     ///< before the present move
-        std::optional<finish_mode> finish_asked;  ///< while moving
-        unique_fd stranded;                       ///< an object that no backend reads any more
+        fd2_info last_info{};                       ///< before the present move
+        std::atomic<nanoseconds_t> first_bytes{0};  ///< of the new backend, while moving; 0: none
+        std::optional<finish_mode> finish_asked;    ///< while moving
+        unique_fd stranded;                         ///< an object that no backend reads any more
         std::vector<request> requests;
         std::shared_ptr<core> kept;  ///< itself, where the backend may still come back
     };
