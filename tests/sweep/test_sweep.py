@@ -199,7 +199,7 @@ class Memory(sweep.Case):
                              report=report, options=("--backend", backend)),
                 env=self.env | self.preload | {"FD2_FAULT_READ": str(failed)})
             self.assertStatus(outcome, 7)
-            self.assertIn(b"could not be read", outcome.err)
+            self.assertIn(b"reading the command's stderr failed", outcome.err)
             self.assertIn(errno.errorcode[failed].encode(), outcome.err)
             self.assertEqual((report.stats["end"], report.stats["end_errno"]), ("error", failed))
             self.assertEqual(report.tail, b"one\n")
