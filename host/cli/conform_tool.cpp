@@ -512,7 +512,7 @@ volatile std::sig_atomic_t interrupted_by = 0;
 void report_on_interruption() {
     struct sigaction remember {};
     remember.sa_handler = [](int signal) { interrupted_by = signal; };
-    remember.sa_flags = SA_RESETHAND;
+    remember.sa_flags = static_cast<int>(SA_RESETHAND);
     for (const int signal : {SIGINT, SIGTERM}) {
         struct sigaction before {};
         if (::sigaction(signal, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) {
