@@ -292,9 +292,10 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .4rem 0; font-size
         out += "<tr><th title=\"" + escaped(result.plugin) + "\">" +
                escaped(name_of_subject(result)) + "</th><td>" + escaped(result.backend.version) +
                "</td><td class=\"" +
-               (result.conforms() ? "pass\">conforms"
-                : bad != 0        ? "fail\"><a href=\"#" + anchor_of(i) + "\">does not conform</a>"
-                                  : "fail\">does not conform") +
+               (result.conforms()                    ? "pass\">conforms"
+                : result.unfinished != 0 && bad == 0 ? "skip\">interrupted"
+                : bad != 0 ? "fail\"><a href=\"#" + anchor_of(i) + "\">does not conform</a>"
+                           : "fail\">does not conform") +
                "</td><td>" + std::to_string(result.count(status::pass)) + "</td><td>" +
                std::to_string(bad) + "</td><td>" + std::to_string(result.count(status::warn)) +
                "</td><td>" + std::to_string(result.count(status::waived)) + "</td><td>" +

@@ -185,12 +185,17 @@ class Tool(unittest.TestCase):
 
     def test_an_interrupted_run_prints_what_is_over(self):
         # R04 hangs in open. The first failure is told at once; what comes then hangs as well.
-        with subprocess.Popen([TOOL, "--json", "-j", "1", "--include", "^(S01|N10|G01|G02)$",
-                               plugin("R04")], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL) as tool:
+        page = os.path.join(STATE.name, "interrupted.html")
+        with subprocess.Popen([TOOL, "--json", "--html", page, "-j", "1", "--include",
+                               "^(S01|N10|G01|G02)$", plugin("R04")],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as tool:
             wait_for(lambda: processes_of("R04"))
             tool.send_signal(signal.SIGINT)
-            out, _ = tool.communicate(timeout=60)
+            out, err = tool.communicate(timeout=60)
+        self.assertNotIn(b"nothing was checked", err)
+        with open(page, encoding="utf-8") as file:
+            self.assertIn(">interrupted<", file.read())
         self.assertEqual(tool.returncode, -signal.SIGINT)
         said = json.loads(out)["backends"][0]
         self.assertFalse(said["conforms"])
