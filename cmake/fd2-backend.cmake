@@ -1,6 +1,6 @@
 # fd2_backend(<id> SOURCES ... [LINKS target ...] [NO_RUNTIME] [INSTALL] [NO_TEST])
 #
-# A backend plugin, `<id>.so`: one exported symbol, everything else hidden; bound at load time, no
+# A backend plugin, `<id>.so` (on Windows `<id>.dll`): one exported symbol, everything else hidden; bound at load time, no
 # executable stack, no GNU-unique symbols (they would pin the library for ever).
 # INSTALL: goes where the host of the same prefix looks for it (FD2_BACKEND_INSTALL_DIR).
 # In a project with enable_testing() it also makes a test, "conform: <id>", which runs `fd2 conform` on
@@ -11,6 +11,9 @@ get_filename_component(FD2_BACKEND_MODULE_DIR "${CMAKE_CURRENT_LIST_FILE}" DIREC
 function(fd2_backend id)
     cmake_parse_arguments(BACKEND "NO_RUNTIME;INSTALL;NO_TEST" "" "SOURCES;LINKS" ${ARGN})
     set(target fd2_backend_${id})
+    if(COMMAND fd2_platform_sources)
+        fd2_platform_sources(BACKEND_SOURCES)
+    endif()
     add_library(${target} MODULE ${BACKEND_SOURCES})
     set_target_properties(${target} PROPERTIES
         PREFIX "" OUTPUT_NAME "${id}"
@@ -30,10 +33,17 @@ function(fd2_backend id)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
         target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-gnu-unique>)
     endif()
-    target_link_options(${target} PRIVATE
-        "LINKER:--version-script=${FD2_BACKEND_MODULE_DIR}/fd2-backend.map"
-        LINKER:-z,now,-z,relro,-z,noexecstack LINKER:--build-id)
-    if(NOT FD2_SANITIZE)
+    if(WIN32)
+        # It exports what is marked for it; and it brings its run-time library along.
+        if(NOT MSVC)
+            target_link_options(${target} PRIVATE -static)
+        endif()
+    else()
+        target_link_options(${target} PRIVATE
+            "LINKER:--version-script=${FD2_BACKEND_MODULE_DIR}/fd2-backend.map"
+            LINKER:-z,now,-z,relro,-z,noexecstack LINKER:--build-id)
+    endif()
+    if(NOT FD2_SANITIZE AND NOT WIN32)
         target_link_options(${target} PRIVATE LINKER:--no-undefined)
     endif()
     if(BACKEND_NO_RUNTIME)

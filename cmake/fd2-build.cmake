@@ -42,10 +42,20 @@ find_package(Boost 1.81 REQUIRED)
 
 add_library(fd2_options INTERFACE)
 # -Wshadow: in a unity build it would take another file's names for this one's.
-target_compile_options(fd2_options INTERFACE
-    -Wall -Wextra -Wconversion $<$<NOT:$<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>>:-Wshadow> $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>
-    $<$<BOOL:${FD2_WERROR}>:-Werror>)
+if(MSVC)
+    target_compile_options(fd2_options INTERFACE
+        /W4 /utf-8 /permissive- /Zc:__cplusplus /Zc:preprocessor /EHsc $<$<BOOL:${FD2_WERROR}>:/WX>)
+else()
+    target_compile_options(fd2_options INTERFACE
+        -Wall -Wextra -Wconversion $<$<NOT:$<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>>:-Wshadow>
+        $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> $<$<BOOL:${FD2_WERROR}>:-Werror>)
+endif()
 target_compile_definitions(fd2_options INTERFACE _GNU_SOURCE)
+if(WIN32)
+    # Windows 10 and later; text goes to the system as UTF-16; and <windows.h> keeps to itself.
+    target_compile_definitions(fd2_options INTERFACE
+        _WIN32_WINNT=0x0A00 UNICODE _UNICODE WIN32_LEAN_AND_MEAN NOMINMAX BOOST_ALL_NO_LIB)
+endif()
 if(FD2_SANITIZE)
     # -O1 and -g1: instrumented code takes gcc twice as long at -O2, and runs no faster for it; what a
     # sanitizer reports needs lines, not variables. With UBSan the sources of the tests
@@ -91,7 +101,12 @@ endif()
 # What ships is hardened: the rooms, the command, the library and the backends. (A sanitizer brings
 # checks of its own. glibc's are for code that is optimised, and warn where it is not.)
 add_library(fd2_hardening INTERFACE)
-if(NOT FD2_SANITIZE)
+if(WIN32)
+    # Addresses anywhere and no executable data are the linker's defaults there.
+    if(NOT MSVC)
+        target_compile_options(fd2_hardening INTERFACE -fstack-protector-strong)
+    endif()
+elseif(NOT FD2_SANITIZE)
     include(CheckPIESupported)
     check_pie_supported()
     target_compile_options(fd2_hardening INTERFACE
@@ -117,9 +132,27 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_compile_options(fd2_precompiled INTERFACE
         -fpch-preprocess -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow
         -Wno-stringop-overread)
-else()
+elseif(NOT MSVC)
     target_compile_options(fd2_precompiled INTERFACE "SHELL:-Xclang -fno-pch-timestamp")
 endif()
+
+# fd2_platform_sources(<variable>)
+#
+# Takes the sources of other platforms out of a list: `x.posix.cpp` (Linux included), `x.linux.cpp`
+# and `x.windows.cpp` are compiled there only. All of them stand in the lists, which say what there is.
+function(fd2_platform_sources variable)
+    set(others posix linux)
+    if(NOT WIN32)
+        set(others windows)
+        if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux")
+            list(APPEND others linux)
+        endif()
+    endif()
+    foreach(other IN LISTS others)
+        list(FILTER ${variable} EXCLUDE REGEX "\\.${other}\\.[a-z]+$")
+    endforeach()
+    set(${variable} "${${variable}}" PARENT_SCOPE)
+endfunction()
 
 # fd2_room(<name> SOURCES ... [USES room ...] [LINKS target ...])
 #
@@ -128,6 +161,7 @@ endif()
 # includes against the same table).
 function(fd2_room name)
     cmake_parse_arguments(ROOM "" "" "SOURCES;USES;LINKS" ${ARGN})
+    fd2_platform_sources(ROOM_SOURCES)
     add_library(fd2_${name} STATIC ${ROOM_SOURCES})
     target_include_directories(fd2_${name} PUBLIC "${PROJECT_SOURCE_DIR}/host")
     target_link_libraries(fd2_${name} PRIVATE fd2_options fd2_hardening fd2_fuzzed)

@@ -28,6 +28,7 @@ add_custom_target(fd2_suites)
 
 function(fd2_test name)
     cmake_parse_arguments(TEST "" "" "SOURCES;LINKS;LABELS" ${ARGN})
+    fd2_platform_sources(TEST_SOURCES)
     add_executable(test_${name} ${TEST_SOURCES})
     target_include_directories(test_${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
     target_link_libraries(test_${name} PRIVATE fd2_options fd2_precompiled ${TEST_LINKS})
@@ -48,6 +49,11 @@ function(fd2_test name)
     set(limit 120)
     if(FD2_SANITIZE)
         set(limit 900) # some ten times as slow, and beside other tests
+    endif()
+    if(CMAKE_CROSSCOMPILING)  # a start under an emulator takes longer than most test cases
+        add_test(NAME "${name}" COMMAND test_${name})
+        set_tests_properties("${name}" PROPERTIES TIMEOUT 600 LABELS "${TEST_LABELS}")
+        return()
     endif()
     catch_discover_tests(test_${name} TEST_PREFIX "${name}: "
         PROPERTIES TIMEOUT ${limit} LABELS "${TEST_LABELS}")

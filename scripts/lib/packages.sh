@@ -18,6 +18,8 @@ FD2_PACKAGES_demo="python3 openssh-client openssh-server rsync"
 FD2_PACKAGES_package="dpkg-dev file lintian"
 FD2_PACKAGES_root="debootstrap python3"
 FD2_PACKAGES_ci="clang clang-format libclang-rt-14-dev git"
+FD2_PACKAGES_windows="
+    g++-mingw-w64-x86-64-posix wine64 libboost1.81-tools-dev dpkg-dev python3"
 FD2_PACKAGES_docs="python3 python3-markdown mandoc"
 FD2_PACKAGES_bench="libuv1-dev libbenchmark-dev pkg-config python3 rsync"
 
