@@ -34,13 +34,16 @@ class child {
 
     /// Takes over a child that nobody has waited for, with the pidfd it was born with; without one
     /// it is asked for here.
-    explicit child(pid_t pid, unique_fd pidfd = {}) noexcept;
+    /// `group`, if given, is what ends the child when this process ends (Windows: a job).
+    explicit child(pid_t pid, unique_fd pidfd = {}, unique_fd group = {}) noexcept;
     child(child&& other) noexcept;
     child& operator=(child&& other) noexcept;
     ~child() { end(); }
 
     pid_t pid() const noexcept { return pid_; }
 
+    /// On Windows the handle of the process, which is signalled by its end.
+    ///
     /// Readable from the child's end on, silent about stops; close-on-exec; stays open until the
     /// destructor. -1 where there is none: no descriptor was free (EMFILE, ENFILE), or the kernel
     /// has no pidfds (ENOSYS). Then the only way to wait is one without a deadline, on a thread.
@@ -68,10 +71,15 @@ class child {
     std::optional<job_event> job_change() noexcept;
 
     /// Sends a signal. Never hits another process, and succeeds without an effect on a child that
-    /// has ended but has not been collected. After that: ESRCH. [any thread]
+    /// has ended but has not been collected. After that: ESRCH. On Windows, which has no signals, it
+    /// fails. [any thread]
     status kill(int signal);
 
-    /// Kills the child with SIGKILL and collects it. If that is refused (the child now runs as
+    /// Ends the child whatever it does: SIGKILL; on Windows with status 1. Otherwise like kill().
+    /// [any thread]
+    status kill_now();
+
+    /// Kills the child (kill_now) and collects it. If that is refused (the child now runs as
     /// another user), or the child has not ended after kill_patience, the child is disowned, and
     /// the error says why. [may block for kill_patience]
     status put_down();
@@ -87,10 +95,13 @@ class child {
     bool is_gone() const noexcept;
     exit_status collect() noexcept;
     void lose(int why) noexcept;
+    result<bool> ends_before(nanoseconds_t deadline);
     int send(int signal) noexcept;
+    int end_now() noexcept;
     void end() noexcept;
 
     unique_fd fd_;
+    unique_fd group_;
     std::mutex collecting_;  // of the child's number: a kill by number must not meet the collection
     pid_t pid_;
     pid_t parent_ = ::getpid();

@@ -20,6 +20,9 @@ struct closed_at_start {
 /// it stay opened. [the first thing in main, before any other thread]
 result<closed_at_start> secure_standard_fds();
 
+/// What this process has as its 0, 1 or 2: the number itself; on Windows the handle, or -1.
+int standard_descriptor(int number) noexcept;
+
 /// /dev/null for reading and writing, close-on-exec. Taken before the spawn, so that giving up the
 /// wire afterwards cannot fail for want of a descriptor.
 result<unique_fd> open_null();
