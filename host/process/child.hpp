@@ -71,8 +71,8 @@ class child {
     std::optional<job_event> job_change() noexcept;
 
     /// Sends a signal. Never hits another process, and succeeds without an effect on a child that
-    /// has ended but has not been collected. After that: ESRCH. On Windows, which has no signals, it
-    /// fails. [any thread]
+    /// has ended but has not been collected. After that: ESRCH. On Windows, which has no signals,
+    /// it fails. [any thread]
     status kill(int signal);
 
     /// Ends the child whatever it does: SIGKILL; on Windows with status 1. Otherwise like kill().

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/handle.windows.hpp"
+#include "base/system_code.hpp"
 #include "process/child.hpp"
 
 // What child.hpp calls a pidfd is the process's handle here: it says of every wait and of every end
@@ -24,7 +25,7 @@ int child::open_pidfd() noexcept {
     const HANDLE process =
         ::OpenProcess(SYNCHRONIZE | PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_TERMINATE, FALSE,
                       static_cast<DWORD>(pid_));
-    pidfd_errno_ = process ? 0 : static_cast<int>(::GetLastError());
+    pidfd_errno_ = process ? 0 : last_system_code();
     if (process) fd_.reset(fd_of(process));
     return pidfd_errno_;
 }
@@ -37,7 +38,7 @@ int child::take_end(bool waiting) noexcept {
     if (waited == WAIT_TIMEOUT) return 0;
     DWORD code = 0;
     if (waited != WAIT_OBJECT_0 || !::GetExitCodeProcess(process, &code)) {
-        return static_cast<int>(::GetLastError());
+        return last_system_code();
     }
     ended_ = exit_status::exited(static_cast<int>(code));
     return 0;
@@ -63,7 +64,7 @@ result<bool> child::ends_before(nanoseconds_t deadline) {
             return false;
         default:
             return system_failure("WaitForSingleObject", "child " + std::to_string(pid_),
-                                  static_cast<int>(::GetLastError()));
+                                  last_system_code());
     }
 }
 

@@ -64,7 +64,7 @@ status append_program(std::wstring& out, const std::string& program) {
     if (program.find('"') != std::string::npos) {
         return unwritable("the program's name contains a quote");
     }
-    const std::wstring word = to_utf16(program);
+    const std::wstring word = utf16_of(program);
     if (!word.empty() && std::all_of(word.begin(), word.end(), is_plain)) {
         out += word;
     } else {
@@ -95,11 +95,11 @@ bool begins_shell_line(const std::string& argument) {
 void append_shell_line(std::wstring& out, const std::vector<std::string>& argv, std::size_t first) {
     out += L" \"";
     if (argv.size() == first + 1) {
-        out += to_utf16(argv[first]);
+        out += utf16_of(argv[first]);
     } else {
         for (std::size_t i = first; i < argv.size(); ++i) {
             if (i != first) out += L' ';
-            append_word(out, to_utf16(argv[i]),
+            append_word(out, utf16_of(argv[i]),
                         [](wchar_t c) { return !is_blank(c) && c != L'"'; });
         }
     }
@@ -110,7 +110,7 @@ status append_batch_word(std::wstring& out, const std::string& argument) {
     if (argument.find_first_of("\r\n") != std::string::npos) {
         return unwritable("an argument of a batch file contains an end of line");
     }
-    const std::wstring word = to_utf16(argument);
+    const std::wstring word = utf16_of(argument);
     const auto is_safe = [](wchar_t c) {
         return (c >= L'a' && c <= L'z') || (c >= L'A' && c <= L'Z') || (c >= L'0' && c <= L'9') ||
                std::wstring_view(L"#$*+-./:?@\\_").find(c) != std::wstring_view::npos || c > 0x9F;
@@ -134,7 +134,7 @@ result<std::wstring> batch_line(const std::vector<std::string>& argv, std::strin
         return unwritable("the name of the batch file");
     }
     // /E:ON: %cd:~,% is an extension. /V:OFF: ! means nothing. /D: nobody's AutoRun.
-    std::wstring out = L"cmd.exe /E:ON /V:OFF /D /C \"\"" + to_utf16(file) + L'"';
+    std::wstring out = L"cmd.exe /E:ON /V:OFF /D /C \"\"" + utf16_of(file) + L'"';
     for (std::size_t i = 1; i < argv.size(); ++i) {
         out += L' ';
         if (auto good = append_batch_word(out, argv[i]); !good) return std::move(good).error();
@@ -152,7 +152,7 @@ result<std::wstring> command_line(const std::vector<std::string>& argv, std::str
     if (auto good = append_program(out, argv[0]); !good) return std::move(good).error();
     for (std::size_t i = 1; i < argv.size(); ++i) {
         out += L' ';
-        append_word(out, to_utf16(argv[i]), is_plain);
+        append_word(out, utf16_of(argv[i]), is_plain);
         if (how == quoting::shell && begins_shell_line(argv[i]) && i + 1 < argv.size()) {
             append_shell_line(out, argv, i + 1);
             break;

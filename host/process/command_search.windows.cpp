@@ -43,7 +43,7 @@ std::string path_extensions() {
     const DWORD size =
         ::GetEnvironmentVariableW(L"PATHEXT", text.data(), static_cast<DWORD>(text.size()));
     if (size == 0 || size >= text.size()) return ".com;.exe;.bat;.cmd";
-    return lower_ascii(to_utf8({text.data(), size}));
+    return lower_ascii(utf8_of({text.data(), size}));
 }
 
 /// The endings to try, in order. A name that has one that can be started is tried as it is first.

@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "base/handle.windows.hpp"
+#include "base/system_code.hpp"
 #include "process/signals.hpp"
 
 // A console tells each of its processes of Ctrl-C and Ctrl-Break, the child like us. So there is
@@ -45,11 +46,11 @@ result<signal_relay> signal_relay::install(const inherited_state& given, pid_t s
     HANDLE copy = nullptr;
     if (!::DuplicateHandle(::GetCurrentProcess(), of_console().happened, ::GetCurrentProcess(),
                            &copy, 0, FALSE, DUPLICATE_SAME_ACCESS)) {
-        return system_failure("CreateEvent", "console events", static_cast<int>(::GetLastError()));
+        return system_failure("CreateEvent", "console events", last_system_code());
     }
     unique_fd event(fd_of(copy));
     if (!::SetConsoleCtrlHandler(&on_console_event, TRUE)) {
-        return system_failure("SetConsoleCtrlHandler", "", static_cast<int>(::GetLastError()));
+        return system_failure("SetConsoleCtrlHandler", "", last_system_code());
     }
     return signal_relay(std::move(event), given, seen_by);
 }

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/handle.windows.hpp"
+#include "base/system_code.hpp"
 #include "base/utf16.windows.hpp"
 #include "process/command_line.windows.hpp"
 #include "process/command_search.hpp"
@@ -20,10 +21,6 @@ namespace fd2::process {
 namespace {
 
 constexpr int elevation_required = 740;  // ERROR_ELEVATION_REQUIRED, which mingw does not have
-
-int last_error() noexcept {
-    return static_cast<int>(::GetLastError());
-}
 
 bool has_zero(const std::string& text) noexcept {
     return text.find('\0') != std::string::npos;
@@ -53,7 +50,7 @@ std::optional<std::string> variable(const std::vector<std::string>& environment,
     for (const auto& one : environment) {
         const std::size_t sign = one.find('=', 1);
         if (sign == std::string::npos) continue;
-        const std::wstring its_name = to_utf16(std::string_view(one).substr(0, sign));
+        const std::wstring its_name = utf16_of(std::string_view(one).substr(0, sign));
         if (::CompareStringOrdinal(its_name.data(), static_cast<int>(its_name.size()), name.data(),
                                    static_cast<int>(name.size()), TRUE) == CSTR_EQUAL) {
             return one.substr(sign + 1);
@@ -68,7 +65,7 @@ std::optional<std::string> own_path() {
     size = ::GetEnvironmentVariableW(L"PATH", text.data(), size);
     if (size == 0) return std::nullopt;
     text.resize(size);
-    return to_utf8(text);
+    return utf8_of(text);
 }
 
 std::optional<std::string> path_of(const spawn_spec& spec) {
@@ -79,7 +76,7 @@ std::optional<std::string> path_of(const spawn_spec& spec) {
 /// "NAME=value" each, sorted as Windows wants it, ended by an empty one.
 std::wstring environment_block(const std::vector<std::string>& environment) {
     std::vector<std::wstring> all;
-    for (const auto& one : environment) all.push_back(to_utf16(one));
+    for (const auto& one : environment) all.push_back(utf16_of(one));
     std::stable_sort(all.begin(), all.end(), [](const std::wstring& a, const std::wstring& b) {
         return ::CompareStringOrdinal(a.data(), static_cast<int>(a.find(L'=', 1)), b.data(),
                                       static_cast<int>(b.find(L'=', 1)), TRUE) == CSTR_LESS_THAN;
@@ -94,7 +91,7 @@ bool is_absolute(std::string_view path) noexcept {
 }
 
 bool is_file(const std::string& path) {
-    const DWORD attributes = ::GetFileAttributesW(to_utf16(path).c_str());
+    const DWORD attributes = ::GetFileAttributesW(system_path(path).c_str());
     return attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY) == 0;
 }
 
@@ -133,13 +130,15 @@ class passed_handles {
                 // One of ours that was closed before we were started. The child is given the same.
                 if (wanted[i] < 0) continue;
                 return system_failure("GetHandleInformation",
-                                      "the child's handle " + std::to_string(i), last_error());
+                                      "the child's handle " + std::to_string(i),
+                                      last_system_code());
             }
             list.push_back(standard[i]);
             if ((flags & HANDLE_FLAG_INHERIT) != 0) continue;
             if (!::SetHandleInformation(standard[i], HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT)) {
                 return system_failure("SetHandleInformation",
-                                      "the child's handle " + std::to_string(i), last_error());
+                                      "the child's handle " + std::to_string(i),
+                                      last_system_code());
             }
             changed_.push_back(standard[i]);
         }
@@ -175,7 +174,7 @@ class start_attributes {
         list_ = std::make_unique<std::byte[]>(size);
         if (::InitializeProcThreadAttributeList(get(), count, 0, &size)) return {};
         list_.reset();
-        return system_failure("InitializeProcThreadAttributeList", "", last_error());
+        return system_failure("InitializeProcThreadAttributeList", "", last_system_code());
     }
     /// `values` stay where they are until the process has been started.
     status set(DWORD_PTR attribute, std::vector<HANDLE>& values) {
@@ -183,7 +182,7 @@ class start_attributes {
                                         values.size() * sizeof(HANDLE), nullptr, nullptr)) {
             return {};
         }
-        return system_failure("UpdateProcThreadAttribute", "", last_error());
+        return system_failure("UpdateProcThreadAttribute", "", last_system_code());
     }
     LPPROC_THREAD_ATTRIBUTE_LIST get() const noexcept {
         return reinterpret_cast<LPPROC_THREAD_ATTRIBUTE_LIST>(list_.get());
@@ -198,13 +197,13 @@ class start_attributes {
 /// death goes to the child alone: a helper that stays behind is to stay.
 result<unique_fd> make_job() {
     unique_fd job(fd_of(::CreateJobObjectW(nullptr, nullptr)));
-    if (!job) return system_failure("CreateJobObject", "", last_error());
+    if (!job) return system_failure("CreateJobObject", "", last_system_code());
     JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits{};
     limits.BasicLimitInformation.LimitFlags =
         JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK;
     if (!::SetInformationJobObject(handle_of(job.get()), JobObjectExtendedLimitInformation, &limits,
                                    sizeof(limits))) {
-        return system_failure("SetInformationJobObject", "", last_error());
+        return system_failure("SetInformationJobObject", "", last_system_code());
     }
     return job;
 }
@@ -234,14 +233,9 @@ std::wstring shell_file() {
 
 bool is_batch_file(const std::string& file) {
     if (file.size() < 4) return false;
-    const std::wstring ending = to_utf16(std::string_view(file).substr(file.size() - 4));
+    const std::wstring ending = utf16_of(std::string_view(file).substr(file.size() - 4));
     return ::CompareStringOrdinal(ending.data(), -1, L".bat", -1, TRUE) == CSTR_EQUAL ||
            ::CompareStringOrdinal(ending.data(), -1, L".cmd", -1, TRUE) == CSTR_EQUAL;
-}
-
-std::wstring with_backslashes(std::wstring path) {
-    std::replace(path.begin(), path.end(), L'/', L'\\');
-    return path;
 }
 
 }  // namespace
@@ -251,11 +245,11 @@ result<child> spawn(const spawn_spec& spec, spawn_refusal* refusal) {
     spawn_refusal& why_not = refusal ? *refusal : not_asked_for;
     why_not = spawn_refusal::own_failure;  // until the program itself is tried
     if (auto fit = check(spec); !fit) return std::move(fit).error();
-    const std::wstring directory = with_backslashes(to_utf16(spec.working_directory));
+    const std::wstring directory = system_path(spec.working_directory);
     if (!directory.empty()) {
         const DWORD attributes = ::GetFileAttributesW(directory.c_str());
         if (attributes == INVALID_FILE_ATTRIBUTES) {
-            return system_failure("chdir", spec.working_directory, last_error());
+            return system_failure("chdir", spec.working_directory, last_system_code());
         }
         if ((attributes & FILE_ATTRIBUTE_DIRECTORY) == 0) {
             return system_failure("chdir", spec.working_directory, ERROR_DIRECTORY);
@@ -270,7 +264,7 @@ result<child> spawn(const spawn_spec& spec, spawn_refusal* refusal) {
     const bool batch = is_batch_file(*file);
     auto line = command_line(spec.argv, *file, batch ? quoting::batch : quoting::automatic);
     if (!line) return std::move(line).error();
-    const std::wstring program = batch ? shell_file() : with_backslashes(to_utf16(*file));
+    const std::wstring program = batch ? shell_file() : system_path(*file);
     std::wstring environment;
     if (spec.environment) environment = environment_block(*spec.environment);
 
@@ -310,7 +304,7 @@ result<child> spawn(const spawn_spec& spec, spawn_refusal* refusal) {
                           spec.environment ? environment.data() : nullptr,
                           directory.empty() ? nullptr : directory.c_str(), &start.StartupInfo,
                           &made)) {
-        return describe(*file, last_error(), why_not);
+        return describe(*file, last_system_code(), why_not);
     }
     ::CloseHandle(made.hThread);
     return child(static_cast<pid_t>(made.dwProcessId), unique_fd(fd_of(made.hProcess)),

@@ -5,6 +5,7 @@
 #include <windows.h>
 
 #include "base/handle.windows.hpp"
+#include "base/system_code.hpp"
 
 namespace fd2::process {
 namespace {
@@ -33,7 +34,7 @@ result<closed_at_start> secure_standard_fds() {
         const HANDLE null = open_null_device(true);
         if (null == INVALID_HANDLE_VALUE || !::SetStdHandle(standard_handles[i], null)) {
             return system_failure("open for standard handle " + std::to_string(i), "NUL",
-                                  static_cast<int>(::GetLastError()));
+                                  last_system_code());
         }
         found.closed[i] = true;
     }
@@ -42,7 +43,7 @@ result<closed_at_start> secure_standard_fds() {
 
 result<unique_fd> open_null() {
     unique_fd fd(fd_of(open_null_device(false)));
-    if (!fd) return system_failure("open", "NUL", static_cast<int>(::GetLastError()));
+    if (!fd) return system_failure("open", "NUL", last_system_code());
     return fd;
 }
 
@@ -53,8 +54,7 @@ status detach_stdio(wire_end which, int null_fd) {
     if (!::DuplicateHandle(::GetCurrentProcess(), handle_of(null_fd), ::GetCurrentProcess(), &null,
                            0, FALSE, DUPLICATE_SAME_ACCESS) ||
         !::SetStdHandle(standard_handles[index], null)) {
-        return system_failure("SetStdHandle", std::to_string(index),
-                              static_cast<int>(::GetLastError()));
+        return system_failure("SetStdHandle", std::to_string(index), last_system_code());
     }
     // The same handle may stand for another of the three.
     for (int i = 0; i <= 2; ++i) {
