@@ -54,9 +54,9 @@ void channel::move_now() {
     }
 }
 
-bool channel::set_terminal_size(const winsize& size) noexcept {
+bool channel::set_terminal_size(const terminal_size& size) noexcept {
     return core_->set_terminal_size(
-        {sizeof(fd2_terminal_size), size.ws_row, size.ws_col, size.ws_xpixel, size.ws_ypixel});
+        {sizeof(fd2_terminal_size), size.rows, size.columns, size.width, size.height});
 }
 
 turn channel::drive(std::uint32_t max_bytes, nanoseconds_t& deadline) noexcept {

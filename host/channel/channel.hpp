@@ -1,8 +1,6 @@
 // One child's stderr through one backend: the host's handle.
 #pragma once
 
-#include <sys/ioctl.h>
-
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -12,6 +10,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "base/terminal_size.hpp"
 #include "base/unique_fd.hpp"
 #include "capture/capture.hpp"
 #include "channel/core.hpp"
@@ -97,7 +96,7 @@ class channel {
 
     /// The child's terminal gets this size. False: its fd 2 is no terminal whose size can be set.
     /// [owner]
-    bool set_terminal_size(const winsize& size) noexcept;
+    bool set_terminal_size(const terminal_size& size) noexcept;
 
     /// From now on an end short of EOF means that others still hold the child's stderr.
     /// [any thread, before `finish`]

@@ -1,9 +1,5 @@
 #include "channel/loader.hpp"
 
-#include <dirent.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
@@ -15,12 +11,11 @@
 
 #include "base/text_list.hpp"
 #include "channel/mapping.hpp"
+#include "channel/plugin_files.hpp"
 
 namespace fd2::channel {
 
 namespace {
-
-constexpr std::string_view suffix = ".so";
 
 bool is_id(const char* text) {
     const std::size_t size = text ? ::strnlen(text, 33) : 0;
@@ -82,13 +77,6 @@ const Table* extension(const fd2_backend& backend, const char* id) {
     return table && table->struct_size >= sizeof(Table) ? table : nullptr;
 }
 
-/// Whether only root may write the file, which was found by a checked path.
-bool belongs_to_root(const opened_plugin& file, trust_source source) {
-    struct stat about {};
-    return source == trust_source::verified && ::fstat(file.descriptor.get(), &about) == 0 &&
-           about.st_uid == 0 && (about.st_mode & (S_IWGRP | S_IWOTH)) == 0;
-}
-
 /// Whether `fd2 conform` has found that the plugin conforms.
 status prove(const std::string& hash, const std::string& shown) {
     const auto verdict = find_verdict(hash);
@@ -133,7 +121,7 @@ loader::loader(std::vector<directory> directories, trusted_owner owner)
 loader::~loader() = default;
 
 result<found> loader::find(std::string_view name, trust_source source) const {
-    if (name.starts_with('/')) {
+    if (is_absolute_path(name)) {
         if (source == trust_source::caller && has_raised_privileges())
             source = trust_source::verified;
         return found{std::string(name), std::string(name), source};
@@ -145,10 +133,10 @@ result<found> loader::find(std::string_view name, trust_source source) const {
     std::vector<std::string_view> searched;
     std::string dangling;
     for (const auto& where : directories_) {
-        std::string file = where.path + "/" + std::string(name) + std::string(suffix);
-        if (::access(file.c_str(), F_OK) == 0)
-            return found{std::string(name), file, where.source, where.own};
+        std::string file = where.path + "/" + std::string(name) + std::string(plugin_suffix);
         std::error_code none;
+        if (std::filesystem::exists(file, none))
+            return found{std::string(name), file, where.source, where.own};
         const auto target = std::filesystem::read_symlink(file, none);
         if (!none && dangling.empty()) {
             dangling = file + ": a link to " + target.string() + ", which does not exist";
@@ -160,7 +148,7 @@ result<found> loader::find(std::string_view name, trust_source source) const {
                       "install the plugin there, or remove the link");
     }
     return advise({errc::unsupported, ENOENT,
-                   "no " + std::string(name) + std::string(suffix) + " in " +
+                   "no " + std::string(name) + std::string(plugin_suffix) + " in " +
                        (searched.empty() ? "any directory (the search path is empty)"
                                          : join(searched, ", "))},
                   "install it, or name the directory that has it (plugins.path, --plugin-path)");
@@ -234,7 +222,7 @@ result<std::shared_ptr<const loaded_plugin>> loader::load(std::string_view name,
     auto table = table_of(*mapped, where->file);
     if (!table) return std::move(table).error();
     const fd2_backend& backend = **table;
-    if (!name.starts_with('/') && name != backend.id) {
+    if (!is_absolute_path(name) && name != backend.id) {
         return advise({errc::unsupported, 0,
                        "plugin: " + where->file + ": its id is '" + std::string(backend.id) + "'"},
                       "name the file after its id");
@@ -266,22 +254,21 @@ std::vector<contents> loader::list_directories() const {
     for (const auto& where : directories_) {
         contents& here = all.emplace_back();
         here.where = where;
-        const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(where.path.c_str()),
-                                                          &::closedir);
-        if (!listing) {
-            here.error = errno;
+        std::error_code failed;
+        std::filesystem::directory_iterator entry(where.path, failed);
+        if (failed) {
+            here.error = failed.value();
             continue;
         }
         if (where.source == trust_source::verified) {
             if (auto good = check_directory(where.path, owner_); !good) here.refused = good.error();
         }
-        while (const dirent* entry = ::readdir(listing.get())) {
-            const std::string file = where.path + "/" + entry->d_name;
-            const std::string_view name = entry->d_name;
-            if (name == "." || name == "..") continue;
-            const std::string id(
-                name.substr(0, name.size() - std::min(name.size(), suffix.size())));
-            if (!name.ends_with(suffix) || !is_id(id.c_str())) {
+        for (; entry != std::filesystem::directory_iterator(); entry.increment(failed)) {
+            const std::string name = entry->path().filename().string();
+            const std::string file = where.path + "/" + name;
+            const std::string id =
+                name.substr(0, name.size() - std::min(name.size(), plugin_suffix.size()));
+            if (!name.ends_with(plugin_suffix) || !is_id(id.c_str())) {
                 here.foreign.push_back(file);
             } else if (!seen.insert(id).second) {
                 here.hidden.push_back(file);

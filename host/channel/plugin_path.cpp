@@ -1,19 +1,15 @@
 #include "channel/plugin_path.hpp"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
+#include <filesystem>
 #include <utility>
-
-#include "base/files.hpp"
 
 namespace fd2::channel {
 
 directory built_in(const std::string& beside, const std::string& installed) {
     // A directory that may not be looked at is still the one of this copy.
-    const bool absent = beside.empty() || (::access(beside.c_str(), F_OK) != 0 &&
-                                           (errno == ENOENT || errno == ENOTDIR));
+    std::error_code ignored;
+    const bool absent = beside.empty() || std::filesystem::status(beside, ignored).type() ==
+                                              std::filesystem::file_type::not_found;
     return {absent ? installed : beside, trust_source::verified, true};
 }
 
@@ -21,10 +17,8 @@ namespace {
 
 /// Whether `path` is the same directory as `own`, by whatever name.
 bool is_same_directory(const std::string& path, const directory& own) {
-    struct stat one {};
-    struct stat other {};
-    return ::stat(path.c_str(), &one) == 0 && ::stat(own.path.c_str(), &other) == 0 &&
-           same_file(one, other);
+    std::error_code failed;
+    return std::filesystem::equivalent(path, own.path, failed) && !failed;
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "cli/screen.hpp"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -81,12 +82,13 @@ std::size_t width_of(int fd) {
     return usual_width;
 }
 
-std::optional<winsize> size_of_terminal() noexcept {
+std::optional<terminal_size> size_of_terminal() noexcept {
     winsize size{};
-    if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0) return size;
-    const unique_fd terminal(::open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
-    if (terminal && ::ioctl(terminal.get(), TIOCGWINSZ, &size) == 0) return size;
-    return std::nullopt;
+    if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0) {
+        const unique_fd terminal(::open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
+        if (!terminal || ::ioctl(terminal.get(), TIOCGWINSZ, &size) != 0) return std::nullopt;
+    }
+    return terminal_size{size.ws_row, size.ws_col, size.ws_xpixel, size.ws_ypixel};
 }
 
 std::optional<when> parse_when(std::string_view word) noexcept {

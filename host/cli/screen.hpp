@@ -1,12 +1,12 @@
 // The width of a terminal, colours, and text wrapped to fit.
 #pragma once
 
-#include <sys/ioctl.h>
-
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "base/terminal_size.hpp"
 
 namespace fd2::cli {
 
@@ -37,7 +37,7 @@ struct screen {
 std::size_t width_of(int fd);
 
 /// The size of the terminal that the user sees: that of our stderr, else the controlling terminal.
-std::optional<winsize> size_of_terminal() noexcept;
+std::optional<terminal_size> size_of_terminal() noexcept;
 
 /// What our stdout is. Colours: by default on a terminal, unless NO_COLOR is set or TERM is `dumb`.
 screen look_at_stdout(when colour);

@@ -93,7 +93,7 @@ class display {
         known_ = std::move(next);
         drawn_ = present;
         const auto size = size_of_terminal();
-        const std::size_t lines = size && size->ws_row > 4 ? size->ws_row : 24;
+        const std::size_t lines = size && size->rows > 4 ? size->rows : 24;
         std::string page = "\x1b[H";
         line(page, "fd2: " + std::to_string(rows.size()) + " running, " + short_size(total) +
                        " bytes per second" +

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@ struct object_id {
     dev_t device = 0;
     ino_t inode = 0;
 };
+
+/// That behind a descriptor; none on Windows, where they have no names.
+std::optional<object_id> object_behind(int fd) noexcept;
 
 struct holder {
     pid_t pid = 0;

@@ -53,6 +53,12 @@ int holds(const std::string& process, object_id object) {
 
 }  // namespace
 
+std::optional<object_id> object_behind(int fd) noexcept {
+    struct stat about {};
+    if (::fstat(fd, &about) != 0) return std::nullopt;
+    return object_id{about.st_dev, about.st_ino};
+}
+
 holders holders_of(object_id object, nanoseconds_t deadline) {
     holders out;
     const directory processes(::opendir("/proc"));

@@ -1,8 +1,5 @@
 #include "run/run.hpp"
 
-#include <signal.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -63,10 +60,7 @@ status run::open(const stderr_plan& plan, const settings::settings& config, bool
     auto end = chosen->opened->take_child_end();
     if (!end) return std::move(end).error();
     child_end_ = std::move(*end);
-    struct stat about {};
-    if (::fstat(child_end_.get(), &about) == 0) {
-        object_ = process::object_id{about.st_dev, about.st_ino};
-    }
+    object_ = process::object_behind(child_end_.get());
     channel_ = std::move(chosen->opened);
     record_ = channel_->record();
     if (!forwards_) return {};
@@ -349,7 +343,7 @@ status run::abandon() noexcept {
     cut_short_ = true;
     status done;
     if (child_ && !status_) {
-        done = child_->kill(SIGKILL);
+        done = child_->kill_now();
         if (!done) {
             // Not waited for: it may run for as long as it likes, and would hold the driver.
             child_->disown();

@@ -1,6 +1,7 @@
 #include "run/watched_files.hpp"
 
 #include "base/files.hpp"
+#include "channel/plugin_files.hpp"
 
 namespace fd2::runs {
 
@@ -13,9 +14,10 @@ std::vector<std::string> files_to_watch(const std::vector<settings::looked_for>&
         if (one.path.ends_with(".yaml")) out.push_back(out.back() + ".d");
     }
     for (const std::string& name : backends) {
-        if (name.starts_with('/')) out.push_back(name);
+        if (channel::is_absolute_path(name)) out.push_back(name);
         for (const auto& directory : directories) {
-            if (!name.starts_with('/')) out.push_back(directory.path + "/" + name + ".so");
+            if (!channel::is_absolute_path(name))
+                out.push_back(directory.path + "/" + name + std::string(channel::plugin_suffix));
         }
     }
     return out;
