@@ -5,13 +5,13 @@
 
 namespace fd2::plugin {
 
-/// Both close-on-exec; the caller owns them.
+/// Both close-on-exec (on Windows: not inheritable); the caller owns them.
 struct tcp_ends {
     int kept = -1;   ///< the connecting end, non-blocking; its close resets the connection
-    int child = -1;  ///< the accepted end, blocking
+    int child = -1;  ///< the accepted end, blocking; on Windows not overlapped, as a child expects
 };
 
-/// What failed: a system call's name and its errno.
+/// What failed: a system call's name and its errno (on Windows: what WSAGetLastError says).
 struct pair_failure {
     const char* operation = nullptr;
     int sys_errno = 0;
@@ -31,6 +31,7 @@ constexpr std::int64_t handshake_limit = 1'000'000'000;
 /// Makes the pair, or fills `failed` and leaves nothing behind: ETIMEDOUT of "accept" after
 /// `deadline` (CLOCK_MONOTONIC, ns). The address is exclusive, and the listener is closed on
 /// return. A connection that is not ours is dropped, and the wait goes on. `watch` may be NULL.
+/// On Windows the host has called WSAStartup, and the deadline is of QueryPerformanceCounter.
 bool make_loopback_pair(std::int64_t deadline, const pair_watch* watch, tcp_ends& out,
                         pair_failure& failed) noexcept;
 

@@ -1,11 +1,9 @@
 // One event loop and the thread that runs it.
 #pragma once
 
-#include <atomic>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/basic_stream_descriptor.hpp>
-#include <cstddef>
 #include <latch>
+#include <memory>
 #include <mutex>
 #include <thread>
 
@@ -52,32 +50,27 @@ class loop {
     void forget(ringable& what) noexcept;
 
   private:
-    void check();
     void run(std::latch& ready) noexcept;
-    void listen() noexcept;
     void answer() noexcept;
-    void sound() const noexcept;
-    void silence() const noexcept;
-    int bell_number() const noexcept {
-        return const_cast<descriptor&>(bell_).native_handle();  // Asio has no const one
-    }
+    void sound_once() noexcept;
 
-    using descriptor =
-        boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type>;
-
-    // For the one handler that always waits, so that ringing cannot fail for lack of memory.
-    alignas(std::max_align_t) unsigned char handler_memory_[256];
+    // The platform's: the bell that wakes the loop, and how its thread begins.
+    struct system;
+    void check();
+    void begin_thread() noexcept;
+    /// The next sound calls `answer`. [the loop's thread]
+    void listen() noexcept;
+    /// At most once between two calls of `silence`. [any thread]
+    void sound() noexcept;
+    void silence() noexcept;
 
     boost::asio::io_context context_{1};
-
-    // An eventfd, in place of Asio's own way to wake a loop, which does not report whether it
-    // works.
-    descriptor bell_;
-    std::atomic<bool> stopping_{false};
+    std::shared_ptr<system> system_;  // shared: its deleter knows it
 
     std::mutex mutex_;
     ringable* first_ = nullptr;
     bool sounded_ = false;
+    bool stopping_ = false;
 
     std::thread thread_;
 };

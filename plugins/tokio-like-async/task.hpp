@@ -1,10 +1,8 @@
-// The coroutine that drives one channel on a loop. Include from the source file that holds the kit.
+// The coroutine that drives one channel on a loop. Include from the source file that holds the kit,
+// after the `watcher` of its platform.
 #pragma once
 
 #include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/asio/error.hpp>
-#include <boost/asio/posix/basic_stream_descriptor.hpp>
-#include <cerrno>
 #include <chrono>
 #include <coroutine>
 #include <exception>
@@ -43,7 +41,7 @@ class task::promise_type final : public ringable {
     promise_type(loop& home, fd2_channel*)
         : ringable([](ringable& self) noexcept { static_cast<promise_type&>(self).resume(); }),
           loop_(home),
-          fd_(home.context()) {}
+          watcher_(home.context()) {}
 
     task get_return_object() { return task(handle::from_promise(*this)); }
     std::suspend_always initial_suspend() noexcept { return {}; }
@@ -51,18 +49,18 @@ class task::promise_type final : public ringable {
     void return_void() noexcept {}
     [[noreturn]] void unhandled_exception() noexcept { std::terminate(); }
 
-    /// Suspends the task until the descriptor is ready (if armed), the timer fires (if set), or it
+    /// Suspends the task until the object is ready (if armed), the timer fires (if set), or it
     /// is rung.
     std::suspend_always something() noexcept { return {}; }
 
     /// The next readiness resumes the task. Throws where there is no memory for it, or the loop
-    /// cannot watch the descriptor.
-    void arm(int fd) {
-        watch(fd);
+    /// cannot watch the object.
+    void arm(const fd2_drain_spec& spec) {
+        watch(spec);
         if (armed_) return;
-        if (deaf_) throw std::system_error(EPERM, std::system_category(), "epoll_ctl");
-        fd_.async_wait(fd_.wait_read, [this](const boost::system::error_code& failed) {
-            deaf_ = failed && failed != boost::asio::error::operation_aborted;
+        if (deaf_) throw std::bad_alloc();
+        watcher_.wait([this](bool failed) {
+            deaf_ = failed;
             armed_ = false;
             --pending_;
             resume();
@@ -71,16 +69,12 @@ class task::promise_type final : public ringable {
         ++pending_;
     }
 
-    /// Registers the descriptor with the loop.
-    void watch(int fd) {
-        if (!fd_.is_open()) fd_.assign(fd);
-    }
+    /// Registers the object with the loop.
+    void watch(const fd2_drain_spec& spec) { watcher_.watch(spec); }
 
-    /// Takes the descriptor out of the loop; it stays open. Left in, each write to it would wake
-    /// the loop, whether anybody waits or not.
-    void unwatch() noexcept {
-        if (fd_.is_open()) (void)fd_.release();
-    }
+    /// Takes the object out of the loop; it stays open. Left in, each write to it would wake the
+    /// loop, whether anybody waits or not.
+    void unwatch() noexcept { watcher_.unwatch(); }
 
     /// That moment resumes the task. In the place of an earlier one.
     void set_timer(std::int64_t deadline) {
@@ -115,18 +109,17 @@ class task::promise_type final : public ringable {
   private:
     // By its own executor, without a type-erased one: a channel's share of memory is mostly this.
     using executor = boost::asio::io_context::executor_type;
-    using descriptor = boost::asio::posix::basic_stream_descriptor<executor>;
     using timer = boost::asio::basic_waitable_timer<
         std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>, executor>;
 
     void resume() noexcept { handle::from_promise(*this).resume(); }
 
     loop& loop_;
-    descriptor fd_;
+    watcher watcher_;
     std::unique_ptr<timer> timer_;  // most channels never nap
     unsigned pending_ = 0;
     bool armed_ = false;
-    bool deaf_ = false;  // Asio took the descriptor, but epoll did not
+    bool deaf_ = false;  // the loop took the object, but does not hear of it
 };
 
 /// The promise of the coroutine that awaits this.
@@ -159,14 +152,13 @@ inline task drive(loop& home, fd2_channel* channel) {
     for (;; co_await self.something()) {
         std::int64_t deadline = -1;
         const std::int32_t answer = fd2_drain_step(channel, turn_budget, &deadline);
-        const auto fd = static_cast<int>(channel->spec.read_end);
         try {
             if (answer == FD2_READY_AGAIN) home.ring(self);
-            if (answer == FD2_READY_WAIT) self.arm(fd);
+            if (answer == FD2_READY_WAIT) self.arm(channel->spec);
             if (answer == FD2_READY_LATER || answer == FD2_READY_PAUSED) self.unwatch();
             if (deadline >= 0) self.set_timer(deadline);
         } catch (...) {
-            // No memory to wait with, or no more descriptors that epoll takes. A turn is allowed at
+            // No memory to wait with, or no more objects that the loop takes. A turn is allowed at
             // any time, so the channel lives on, at the price of a look now and then.
             self.look_again();
         }

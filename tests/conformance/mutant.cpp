@@ -28,7 +28,7 @@
 
 #include "fd2/drain.h"
 #include "fd2/ext/terminal.h"
-#include "media/tcp_medium.hpp"
+#include "media/tcp_medium.linux.hpp"
 
 extern "C" const char fd2_defect[];
 

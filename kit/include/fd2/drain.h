@@ -48,7 +48,8 @@ typedef struct fd2_drain_transit {
 /* What is specific to one channel of one backend. */
 typedef struct fd2_drain_spec {
     const char* thread_name; /* at most 15 bytes; static */
-    fd2_native read_end;     /* non-blocking, close-on-exec; owned by the channel on success only */
+    fd2_native read_end;     /* non-blocking, close-on-exec; owned by the channel on success only;
+                              * on Windows overlapped: a pipe's if `medium` says so, or a socket */
     fd2_native child_end;    /* close-on-exec; likewise; FD2_NATIVE_NONE on an adopted channel */
     uint32_t medium;         /* FD2_MEDIUM_*; PTY: EIO of a read is the end of the file */
     uint32_t paused;         /* 1: starts paused (an adopted carry said so) */
@@ -176,7 +177,11 @@ FD2_DRAIN_TABLE fd2_pollable fd2_drain_pollable = {
 static int32_t fd2_fail(fd2_error* error, int32_t code, int32_t sys_errno, const char* operation,
                         const char* object);
 
-/* The FD2_E_* code that an errno of open or start stands for (docs/abi.md, "Errors"). */
+/* ": No such file or directory (ENOENT)": what an errno means, in `size` bytes. */
+static void fd2_describe_errno(int32_t sys_errno, char* out, size_t size);
+
+/* The FD2_E_* code that an errno (on Windows: what GetLastError or WSAGetLastError says) of open or
+ * start stands for (docs/abi.md, "Errors"). */
 FD2_DRAIN_HELPER int32_t fd2_code_of_errno(int32_t sys_errno);
 
 /* The value of option `name`, or `fallback` if it was not given. */
@@ -220,12 +225,29 @@ static int fd2_drain_let_go(fd2_channel* channel);
  * fd2_drain_let_go: join and release wait for it, and the channel may be freed when it returns. */
 FD2_DRAIN_HELPER void fd2_drain_detach(fd2_channel* channel);
 
+/* What fd2_drain_read returns besides a number of bytes. */
+#define FD2_DRAIN_READ_EMPTY (-1)   /* nothing yet */
+#define FD2_DRAIN_READ_HUNG_UP (-2) /* a pseudo-terminal without a writer */
+#define FD2_DRAIN_READ_FAILED (-3)  /* with the system's number */
+
 #include "fd2/drain_errors.h"
 #include "fd2/drain_options.h"
+
+/* What only the system can do: the words of its errors, clock, lock, thread, and the read end. */
 #if defined(__linux__)
+#include "fd2/drain_errno.h"
 #include "fd2/drain_linux.h"
+#elif defined(_WIN32)
+#include "fd2/drain_windows.h"
+#include "fd2/drain_windows_errors.h"
 #else
 #error "fd2/drain.h: no drain for this platform yet; write fd2/drain_<platform>.h"
 #endif
+
+#include "fd2/drain_channel.h"
+#include "fd2/drain_nap.h"
+#include "fd2/drain_turn.h"
+/* After the turn, which it uses. */
+#include "fd2/drain_calls.h"
 
 #endif /* FD2_DRAIN_H */

@@ -5,51 +5,14 @@
 #ifndef FD2_DRAIN_ERRORS_H
 #define FD2_DRAIN_ERRORS_H
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-static int32_t fd2_code_of_errno(int32_t sys_errno) {
-    switch (sys_errno) {
-        case ENOSYS:
-        case EAFNOSUPPORT:
-        case EPROTONOSUPPORT:
-        case ESOCKTNOSUPPORT:
-        case EOPNOTSUPP:
-        case ENETUNREACH:
-        case ENETDOWN:
-        case EROFS:
-            return FD2_E_UNSUPPORTED;
-        case EMFILE:
-        case ENFILE:
-        case ENOMEM:
-        case EAGAIN:
-        case ENOBUFS:
-        case EADDRNOTAVAIL:
-        case EADDRINUSE:
-        case ENOSPC:
-        case EDQUOT:
-            return FD2_E_RESOURCE;
-        case EPERM:
-        case EACCES:
-            return FD2_E_DENIED;
-        case ETIMEDOUT:
-            return FD2_E_TIMEDOUT;
-        default:
-            return FD2_E_INTERNAL;
-    }
-}
 
 static int32_t fd2_fail(fd2_error* error, int32_t code, int32_t sys_errno, const char* operation,
                         const char* object) {
     if (!error || error->struct_size < sizeof(*error)) return code;
     char reason[80] = "";
-    if (sys_errno != 0) {
-        const char* text = strerrordesc_np(sys_errno);
-        const char* name = strerrorname_np(sys_errno);
-        (void)snprintf(reason, sizeof(reason), ": %s (%s)", text ? text : "unknown error",
-                       name ? name : "?");
-    }
+    if (sys_errno != 0) fd2_describe_errno(sys_errno, reason, sizeof(reason));
     error->code = code;
     error->sys_errno = sys_errno;
     error->flags = code == FD2_E_RESOURCE ? FD2_ERROR_TRANSIENT : 0;

@@ -1,18 +1,13 @@
 /*
- * fd2/drain_linux.h - the drain kit on Linux; include fd2/drain.h instead
+ * fd2/drain_linux.h - what the drain kit asks of Linux; include fd2/drain.h instead
  *
- * One state machine (drain_linux_turn.h), driven in one of three ways: by the caller's loop
- * (attach_poll), by a thread of the channel's own that waits with ppoll on the read end and on an
- * eventfd (start), or by a loop of the backend's (fd2_drain_start_on). Other threads never touch
- * the read end: they set a bit in `requests` and wake the drain, through the eventfd or the loop's
- * `ring`. That works for every kind of object and disturbs no writer.
- *
- * drain_linux_nap.h decides how long a read is delayed; drain_linux_calls.h has the functions that
- * hosts call.
+ * A thread of a channel's own waits with ppoll on the read end and on an eventfd. That works for
+ * every kind of object and disturbs no writer.
  */
 #ifndef FD2_DRAIN_LINUX_H
 #define FD2_DRAIN_LINUX_H
 
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -23,61 +18,18 @@
 #include <time.h>
 #include <unistd.h>
 
-enum fd2_drain_state {
-    FD2_DRAIN_OPEN,
-    FD2_DRAIN_RUNNING,
-    FD2_DRAIN_FINISHING,
-    FD2_DRAIN_ENDED,
-    FD2_DRAIN_JOINED,
-    FD2_DRAIN_RELEASED
-};
+#define FD2_DRAIN_NO_MEMORY ENOMEM
 
-/* What other threads ask of the drain. */
-#define FD2_DRAIN_ASK_PERMIT 1u
-#define FD2_DRAIN_ASK_DRAIN 2u
-#define FD2_DRAIN_ASK_NOW 4u
-#define FD2_DRAIN_ASK_RELEASE 8u
+/* A writer can be slowed down by our wake-ups, and a timer of 50 us is kept: see drain_nap.h. */
+#define FD2_DRAIN_NAPS 1
 
-/* Who drives a channel; set before RUNNING, constant then. */
-#define FD2_DRIVE_THREAD 0u /* a thread of its own */
-#define FD2_DRIVE_CALLER 1u /* the caller's loop */
-#define FD2_DRIVE_LOOP 2u   /* the backend's loop */
-
-/* Small: the host's callbacks need little, and thousands of channels may each have one. */
-#define FD2_DRAIN_STACK (256u * 1024u)
-
-/* Thousands may live at once: the order is that of least padding. */
-struct fd2_channel {
-    fd2_instance* instance;
-    fd2_sink sink;
-    fd2_drain_spec spec;        /* child_end under `lock`; read_end belongs to [drain] */
-    const fd2_drain_loop* loop; /* FD2_DRIVE_LOOP; otherwise NULL */
-    void* task;                 /* the loop's */
-
-    pthread_mutex_t lock;   /* state, child_end, driven; never held during a callback */
-    pthread_cond_t changed; /* state or driven changed; CLOCK_MONOTONIC */
+/* What a channel has of the system's. */
+typedef struct fd2_drain_system {
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* CLOCK_MONOTONIC */
     pthread_t thread;
-    uint32_t requests; /* FD2_DRAIN_ASK_*; atomic */
-    int wake;          /* eventfd of a thread; otherwise -1 */
-    uint8_t state;     /* enum fd2_drain_state */
-    uint8_t driven;    /* a thread is to be joined, or the loop has not let go yet */
-    uint8_t adopted;   /* came without a child end; constant */
-    uint8_t drive;     /* FD2_DRIVE_* */
-
-    /* [drain] only */
-    uint8_t paused;
-    uint8_t burst;     /* reads in a row, each soon after the other, up to FD2_DRAIN_BURST */
-    uint8_t naps;      /* in a row, up to FD2_DRAIN_LASTING */
-    uint8_t landed;    /* since the mark was set, nothing was found in transit any more */
-    uint8_t failures;  /* of reads, in a row */
-    uint32_t piece;    /* the least that a read of this burst brought */
-    int64_t mark;      /* bytes still owed to finish(drain); -1 before it */
-    int64_t last_read; /* before the mark: the last one that did not fill its buffer */
-    int64_t awake;     /* no nap before this time: during one the object filled up */
-    uint64_t gained;   /* bytes read since `last_read` */
-
-    uint64_t reads, wakeups, short_reads; /* atomic, written by [drain] */
-};
+    int wake; /* eventfd of a thread; otherwise -1 */
+} fd2_drain_system;
 
 /* The channel that the calling thread is driving at this moment.
  *
@@ -86,6 +38,19 @@ struct fd2_channel {
  * first uses it, here at a child's first byte, and ends the process if there is no memory. The
  * block has about 1.6 KiB for such libraries; dlopen fails when that is used up. */
 static __thread const fd2_channel* fd2_drain_current __attribute__((tls_model("initial-exec")));
+
+static const fd2_channel* fd2_drain_get_current(void) {
+    return fd2_drain_current;
+}
+
+static void fd2_drain_set_current(const fd2_channel* c) {
+    fd2_drain_current = c;
+}
+
+/* What the process needs once: nothing. */
+static int32_t fd2_drain_prepare(void) {
+    return 0;
+}
 
 static int64_t fd2_drain_clock(void) {
     struct timespec ts;
@@ -101,127 +66,168 @@ static struct timespec fd2_drain_timespec(int64_t ns) {
     return ts;
 }
 
-static void fd2_drain_count(uint64_t* counter) {
-    /* Only the drain writes, so load and store suffice; they are atomic because info reads. */
-    __atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
-}
-
-/* Wakes the drain. Called with `lock` held: otherwise a start that fails, or the channel's end,
- * could meanwhile take away what is rung. */
-static void fd2_drain_ring(const fd2_channel* c) {
-    const uint64_t one = 1;
-    if (c->loop && (c->state == FD2_DRAIN_RUNNING || c->state == FD2_DRAIN_FINISHING)) {
-        c->loop->ring(c->task);
-    }
-    /* EAGAIN: the counter is full, so the drain wakes up anyway. An eventfd has no other failure
-     * that matters here; but a lost wake-up would be a wait for ever, so the write is repeated. */
-    for (int tries = 0; c->wake >= 0 && tries < FD2_DRAIN_TRIES; ++tries) {
-        if (write(c->wake, &one, sizeof(one)) >= 0 || errno == EAGAIN) return;
-    }
-}
-
-/* True if waiting for `c` would be waiting for the calling thread itself: it drives `c`, or it is
- * inside a callback of another channel that the same loop drives. (Callers' loops cannot be told
- * apart: they all count as one.) */
-static int fd2_drain_is_mine(const fd2_channel* c) {
-    const fd2_channel* current = fd2_drain_current;
-    return current && (current == c || (c->drive != FD2_DRIVE_THREAD &&
-                                        current->drive == c->drive && current->loop == c->loop));
-}
-
-static void fd2_drain_set_state(fd2_channel* c, uint8_t state) {
-    (void)pthread_mutex_lock(&c->lock);
-    c->state = state;
-    (void)pthread_cond_broadcast(&c->changed);
-    (void)pthread_mutex_unlock(&c->lock);
-}
-
-static int32_t fd2_drain_init(const fd2_host* host, fd2_instance** out, fd2_error* error) {
-    if (!host || !out || host->struct_size < offsetof(fd2_host, log)) {
-        return fd2_fail(error, FD2_E_INVALID, 0, "init", "no host table");
-    }
-    fd2_instance* instance = (fd2_instance*)calloc(1, sizeof(*instance));
-    if (!instance) return fd2_fail(error, FD2_E_RESOURCE, ENOMEM, "init", "instance");
-    const size_t known =
-        host->struct_size < sizeof(fd2_host) ? host->struct_size : sizeof(fd2_host);
-    memcpy(&instance->host, host, known);
-    if (!FD2_HAS(host, fd2_host, log)) instance->host.log = NULL;
-    if (!FD2_HAS(host, fd2_host, get_extension)) instance->host.get_extension = NULL;
-    *out = instance;
-    return FD2_OK;
-}
-
-FD2_DRAIN_HELPER int fd2_drain_is_busy(const fd2_instance* instance) {
-    return __atomic_load_n(&instance->channels, __ATOMIC_ACQUIRE) != 0;
-}
-
-static int32_t fd2_drain_deinit(fd2_instance* instance) {
-    if (!instance) return FD2_E_INVALID;
-    if (fd2_drain_is_busy(instance)) return FD2_E_STATE;
-    free(instance);
-    return FD2_OK;
-}
-
-FD2_DRAIN_HELPER int32_t fd2_drain_open(fd2_instance* instance, const fd2_drain_spec* spec,
-                                        const fd2_sink* sink, fd2_channel** out, fd2_error* error) {
-    if (!instance || !out || !sink || sink->struct_size < offsetof(fd2_sink, reserve) ||
-        !sink->on_bytes || !sink->on_end) {
-        return fd2_fail(error, FD2_E_INVALID, 0, "open", "incomplete sink");
-    }
-    fd2_channel* c = (fd2_channel*)calloc(1, sizeof(*c));
-    if (!c) return fd2_fail(error, FD2_E_RESOURCE, ENOMEM, "open", "channel");
+static int32_t fd2_drain_system_init(fd2_drain_system* system) {
+    system->wake = -1;
     pthread_condattr_t attributes;
     int failed = pthread_condattr_init(&attributes);
     if (failed == 0) {
         (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-        failed = pthread_cond_init(&c->changed, &attributes);
+        failed = pthread_cond_init(&system->changed, &attributes);
         (void)pthread_condattr_destroy(&attributes);
     }
     if (failed == 0) {
-        failed = pthread_mutex_init(&c->lock, NULL);
-        if (failed != 0) (void)pthread_cond_destroy(&c->changed);
+        failed = pthread_mutex_init(&system->lock, NULL);
+        if (failed != 0) (void)pthread_cond_destroy(&system->changed);
+    }
+    return failed;
+}
+
+static void fd2_drain_system_destroy(fd2_drain_system* system) {
+    if (system->wake >= 0) (void)close(system->wake);
+    (void)pthread_mutex_destroy(&system->lock);
+    (void)pthread_cond_destroy(&system->changed);
+}
+
+static void fd2_drain_lock(fd2_drain_system* system) {
+    (void)pthread_mutex_lock(&system->lock);
+}
+
+static void fd2_drain_unlock(fd2_drain_system* system) {
+    (void)pthread_mutex_unlock(&system->lock);
+}
+
+static void fd2_drain_announce(fd2_drain_system* system) {
+    (void)pthread_cond_broadcast(&system->changed);
+}
+
+/* Waits for an announcement; false if `deadline` came first. Under the lock. */
+static int fd2_drain_await(fd2_drain_system* system, int64_t deadline) {
+    if (deadline == INT64_MAX) return pthread_cond_wait(&system->changed, &system->lock) == 0;
+    const struct timespec until = fd2_drain_timespec(deadline);
+    return pthread_cond_timedwait(&system->changed, &system->lock, &until) != ETIMEDOUT;
+}
+
+/* Small: the host's callbacks need little, and thousands of channels may each have one. */
+#define FD2_DRAIN_STACK (256u * 1024u)
+
+/* Makes the thread and what wakes it. */
+static int32_t fd2_drain_make_thread(fd2_drain_system* system, void* (*run)(void*), void* argument,
+                                     const char* name, fd2_error* error) {
+    system->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (system->wake < 0) {
+        const int failed = errno;
+        return fd2_fail(error, fd2_code_of_errno(failed), failed, "eventfd", name);
+    }
+    pthread_attr_t attributes;
+    int failed = pthread_attr_init(&attributes);
+    if (failed == 0) {
+        sigset_t all, before;
+        (void)sigfillset(&all);
+        (void)pthread_attr_setstacksize(&attributes, FD2_DRAIN_STACK);
+        (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+        failed = pthread_create(&system->thread, &attributes, run, argument);
+        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+        (void)pthread_attr_destroy(&attributes);
     }
     if (failed != 0) {
-        free(c);
-        return fd2_fail(error, FD2_E_RESOURCE, failed, "open", "lock");
+        (void)close(system->wake);
+        system->wake = -1;
+        return fd2_fail(error, FD2_E_RESOURCE, failed, "pthread_create", name);
     }
-    c->instance = instance;
-    memcpy(&c->sink, sink,
-           sink->struct_size < sizeof(fd2_sink) ? sink->struct_size : sizeof(fd2_sink));
-    if (!FD2_HAS(sink, fd2_sink, reserve)) c->sink.reserve = NULL;
-    c->spec = *spec;
-    c->adopted = spec->child_end == FD2_NATIVE_NONE;
-    c->paused = spec->paused != 0;
-    c->drive = FD2_DRIVE_THREAD;
-    c->wake = -1;
-    c->mark = -1;
-    (void)__atomic_add_fetch(&instance->channels, 1, __ATOMIC_RELAXED);
-    *out = c;
     return FD2_OK;
 }
 
-static int32_t fd2_drain_info(const fd2_channel* c, fd2_info* out) {
-    if (!c || !out || out->struct_size < sizeof(uint32_t)) return FD2_E_INVALID;
-    fd2_info info;
-    memset(&info, 0, sizeof(info));
-    info.struct_size = out->struct_size < sizeof(info) ? out->struct_size : (uint32_t)sizeof(info);
-    info.medium = c->spec.medium;
-    info.caps = c->spec.caps;
-    info.capacity_bytes = c->spec.capacity_bytes;
-    info.capacity_small_writes = c->spec.capacity_small_writes;
-    info.reads = __atomic_load_n(&c->reads, __ATOMIC_RELAXED);
-    info.wakeups = __atomic_load_n(&c->wakeups, __ATOMIC_RELAXED);
-    info.short_reads = __atomic_load_n(&c->short_reads, __ATOMIC_RELAXED);
-    info.threads_per_channel =
-        c->drive == FD2_DRIVE_THREAD && !(c->spec.caps & FD2_CAP_EVENT_LOOP) ? 1 : 0;
-    info.flags = c->spec.flags;
-    memcpy(out, &info, info.struct_size);
-    return FD2_OK;
+/* [the thread that was made] */
+static void fd2_drain_begin_thread(const char* name) {
+    (void)prctl(PR_SET_NAME, name, 0, 0, 0);
+    (void)prctl(PR_SET_TIMERSLACK, 1UL, 0, 0, 0); /* the default, 50 us, would double every nap */
 }
 
-#include "fd2/drain_linux_nap.h"
-#include "fd2/drain_linux_turn.h"
-/* After the turn, which it uses. */
-#include "fd2/drain_linux_calls.h"
+static void fd2_drain_join_thread(fd2_drain_system* system) {
+    (void)pthread_join(system->thread, NULL);
+}
+
+static void fd2_drain_wake_thread(const fd2_drain_system* system) {
+    const uint64_t one = 1;
+    /* EAGAIN: the counter is full, so the drain wakes up anyway. An eventfd has no other failure
+     * that matters here; but a lost wake-up would be a wait for ever, so the write is repeated. */
+    for (int tries = 0; system->wake >= 0 && tries < FD2_DRAIN_TRIES; ++tries) {
+        if (write(system->wake, &one, sizeof(one)) >= 0 || errno == EAGAIN) return;
+    }
+}
+
+/* ---- the read end --------------------------------------------------------------------------- */
+
+static void fd2_drain_close_end(fd2_native end, uint32_t medium) {
+    (void)medium;
+    if (end != FD2_NATIVE_NONE) (void)close((int)end);
+}
+
+/* Nothing is pending on a read end between two reads. */
+static int32_t fd2_drain_open_end(fd2_drain_system* system, const fd2_drain_spec* spec) {
+    (void)system;
+    (void)spec;
+    return 0;
+}
+
+static void fd2_drain_disarm_end(fd2_drain_system* system, const fd2_drain_spec* spec) {
+    (void)system;
+    (void)spec;
+}
+
+/* What a caller's loop watches for reading. */
+static fd2_native fd2_drain_watchable(const fd2_drain_system* system, const fd2_drain_spec* spec) {
+    (void)system;
+    return spec->read_end;
+}
+
+static void fd2_drain_arm_end(fd2_drain_system* system, const fd2_drain_spec* spec) {
+    (void)system;
+    (void)spec;
+}
+
+/* Reads without waiting: how many bytes, 0 at the end of the file, or FD2_DRAIN_READ_*. */
+static int64_t fd2_drain_read(fd2_drain_system* system, const fd2_drain_spec* spec, uint8_t* buffer,
+                              uint32_t space, int32_t* sys_errno) {
+    (void)system;
+    ssize_t got;
+    do {
+        got = read((int)spec->read_end, buffer, space);
+    } while (got < 0 && errno == EINTR);
+    if (got >= 0) return got;
+    *sys_errno = errno;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return FD2_DRAIN_READ_EMPTY;
+    if (errno == EIO && spec->medium == FD2_MEDIUM_PTY) return FD2_DRAIN_READ_HUNG_UP;
+    return FD2_DRAIN_READ_FAILED;
+}
+
+/* How many bytes a read would find; -1: unknown. */
+static int64_t fd2_drain_readable(const fd2_drain_spec* spec) {
+    int pending = 0;
+    return ioctl((int)spec->read_end, FIONREAD, &pending) == 0 ? pending : -1;
+}
+
+/* Waits until the thread is woken, or there is something to read (if `for_reading`), or `deadline`
+ * (-1: none). `failures` counts those of the wait, in a row. */
+static void fd2_drain_wait(fd2_drain_system* system, const fd2_drain_spec* spec, int for_reading,
+                           int64_t deadline, unsigned* failures) {
+    struct pollfd waiting[2] = {{system->wake, POLLIN, 0}, {(int)spec->read_end, POLLIN, 0}};
+    struct timespec left;
+    if (deadline >= 0) left = fd2_drain_timespec(deadline - fd2_drain_clock());
+    const int ready = ppoll(waiting, for_reading ? 2 : 1, deadline >= 0 ? &left : NULL, NULL);
+    if (ready < 0 && errno != EINTR) {
+        /* No memory, or a limit of open files below 2. A turn is allowed at any time, so take
+         * one now and then until ppoll works again. */
+        const struct timespec pause = fd2_drain_timespec(FD2_DRAIN_RETRY_NS << *failures);
+        (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+        if (*failures < FD2_DRAIN_TRIES - 1) ++*failures;
+        return;
+    }
+    *failures = 0;
+    if (ready > 0 && waiting[0].revents) {
+        uint64_t rung;
+        if (read(system->wake, &rung, sizeof(rung)) < 0) return; /* no ring was left to take */
+    }
+}
 
 #endif /* FD2_DRAIN_LINUX_H */

@@ -157,8 +157,8 @@ struct glue {
             if (code != FD2_OK) return code;
             code = fd2_drain_open(instance, &spec, sink, out, error);
             if (code != FD2_OK) {
-                close(static_cast<int>(spec.read_end));
-                close(static_cast<int>(spec.child_end));
+                fd2_drain_close_end(spec.read_end, spec.medium);
+                fd2_drain_close_end(spec.child_end, spec.medium);
             }
             return code;
         });

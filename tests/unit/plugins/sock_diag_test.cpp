@@ -1,5 +1,5 @@
 // What the kernel tells of a connection's sender.
-#include "media/sock_diag.hpp"
+#include "media/sock_diag.linux.hpp"
 
 #include <fcntl.h>
 #include <linux/sockios.h>

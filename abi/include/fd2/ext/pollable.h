@@ -42,7 +42,8 @@ typedef struct fd2_pollable {
     uint32_t reserved0; /* zero */
 
     /* Instead of start: OPEN -> RUNNING. `*out` is to be watched for reading, level-triggered, as
-     * after FD2_READY_WAIT without a deadline; nothing is delivered yet. If it fails the channel
+     * after FD2_READY_WAIT without a deadline; nothing is delivered yet. On Windows it is an event,
+     * to be waited for (WaitForMultipleObjects), and not to be reset. If it fails the channel
      * stays OPEN and may be started either way. STATE if start was called.
      * [owner, OPEN] */
     int32_t (*attach_poll)(fd2_channel* channel, fd2_native* out, fd2_error* error);

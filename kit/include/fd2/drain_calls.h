@@ -1,57 +1,37 @@
 /*
- * fd2/drain_linux_calls.h - the contract's calls on a channel of the drain kit on Linux; include
- * fd2/drain.h instead
+ * fd2/drain_calls.h - the contract's calls on a channel of the drain kit; include fd2/drain.h
+ * instead
  */
-#ifndef FD2_DRAIN_LINUX_CALLS_H
-#define FD2_DRAIN_LINUX_CALLS_H
-
-/* Under `lock`: the thread cannot end, nor be joined, before `thread` is known. */
-static int32_t fd2_drain_make_thread(fd2_channel* c, fd2_error* error) {
-    if (c->state != FD2_DRAIN_OPEN) return fd2_fail(error, FD2_E_STATE, 0, "start", "not open");
-    const int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (wake < 0) {
-        const int failed = errno;
-        return fd2_fail(error, fd2_code_of_errno(failed), failed, "eventfd", c->spec.thread_name);
-    }
-    c->wake = wake;
-    pthread_attr_t attributes;
-    int failed = pthread_attr_init(&attributes);
-    if (failed == 0) {
-        sigset_t all, before;
-        (void)sigfillset(&all);
-        (void)pthread_attr_setstacksize(&attributes, FD2_DRAIN_STACK);
-        (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-        failed = pthread_create(&c->thread, &attributes, fd2_drain_thread, c);
-        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-        (void)pthread_attr_destroy(&attributes);
-    }
-    if (failed != 0) {
-        (void)close(c->wake);
-        c->wake = -1;
-        return fd2_fail(error, FD2_E_RESOURCE, failed, "pthread_create", c->spec.thread_name);
-    }
-    c->driven = 1;
-    c->state = FD2_DRAIN_RUNNING;
-    return FD2_OK;
-}
+#ifndef FD2_DRAIN_CALLS_H
+#define FD2_DRAIN_CALLS_H
 
 static int32_t fd2_drain_start(fd2_channel* c, fd2_error* error) {
     if (!c) return fd2_fail(error, FD2_E_INVALID, 0, "start", "no channel");
-    (void)pthread_mutex_lock(&c->lock);
-    const int32_t answer = fd2_drain_make_thread(c, error);
-    (void)pthread_mutex_unlock(&c->lock);
+    int32_t answer = FD2_OK;
+    /* Under the lock: the thread cannot end, nor be joined, before it is known. */
+    fd2_drain_lock(&c->system);
+    if (c->state != FD2_DRAIN_OPEN) {
+        answer = fd2_fail(error, FD2_E_STATE, 0, "start", "not open");
+    } else {
+        answer = fd2_drain_make_thread(&c->system, fd2_drain_thread, c, c->spec.thread_name, error);
+    }
+    if (answer == FD2_OK) {
+        c->driven = 1;
+        c->state = FD2_DRAIN_RUNNING;
+    }
+    fd2_drain_unlock(&c->system);
     return answer;
 }
 
 static int32_t fd2_drain_take_child_end(fd2_channel* c, fd2_native* out, fd2_error* error) {
     if (!c || !out) return fd2_fail(error, FD2_E_INVALID, 0, "take_child_end", "no channel");
-    (void)pthread_mutex_lock(&c->lock);
+    fd2_drain_lock(&c->system);
     const int allowed = c->state <= FD2_DRAIN_RUNNING && c->spec.child_end != FD2_NATIVE_NONE;
     if (allowed) {
         *out = c->spec.child_end;
         c->spec.child_end = FD2_NATIVE_NONE;
     }
-    (void)pthread_mutex_unlock(&c->lock);
+    fd2_drain_unlock(&c->system);
     if (allowed) return FD2_OK;
     return fd2_fail(error, FD2_E_STATE, 0, "take_child_end", "taken, adopted or over");
 }
@@ -60,15 +40,15 @@ static int32_t fd2_drain_resume(fd2_channel* c) {
     if (!c) return FD2_E_INVALID;
     const uint32_t before = __atomic_fetch_or(&c->requests, FD2_DRAIN_ASK_PERMIT, __ATOMIC_ACQ_REL);
     if (before & FD2_DRAIN_ASK_PERMIT) return FD2_OK;
-    (void)pthread_mutex_lock(&c->lock);
+    fd2_drain_lock(&c->system);
     fd2_drain_ring(c);
-    (void)pthread_mutex_unlock(&c->lock);
+    fd2_drain_unlock(&c->system);
     return FD2_OK;
 }
 
 static int32_t fd2_drain_finish(fd2_channel* c, int32_t mode) {
     if (!c || (mode != FD2_FINISH_DRAIN && mode != FD2_FINISH_NOW)) return FD2_E_INVALID;
-    (void)pthread_mutex_lock(&c->lock);
+    fd2_drain_lock(&c->system);
     const int state = c->state;
     int first = 0;
     if (state == FD2_DRAIN_RUNNING || state == FD2_DRAIN_FINISHING) {
@@ -77,12 +57,12 @@ static int32_t fd2_drain_finish(fd2_channel* c, int32_t mode) {
         first = !(__atomic_fetch_or(&c->requests, ask, __ATOMIC_ACQ_REL) & ask);
         if (first) fd2_drain_ring(c);
     }
-    (void)pthread_mutex_unlock(&c->lock);
+    fd2_drain_unlock(&c->system);
     if (state == FD2_DRAIN_OPEN || state == FD2_DRAIN_RELEASED) return FD2_E_STATE;
     if (c->drive != FD2_DRIVE_CALLER || !first) return FD2_OK;
     /* Polled: calls are serialised, so this thread is the drain for now. */
     if (mode == FD2_FINISH_NOW) {
-        if (fd2_drain_current != c) {
+        if (fd2_drain_get_current() != c) {
             int64_t deadline;
             (void)fd2_drain_drive(c, 0, &deadline);
         }
@@ -96,21 +76,20 @@ static int32_t fd2_drain_finish(fd2_channel* c, int32_t mode) {
  * do. Under `lock`. */
 static void fd2_drain_reap(fd2_channel* c) {
     if (c->drive == FD2_DRIVE_LOOP) {
-        while (c->driven) (void)pthread_cond_wait(&c->changed, &c->lock);
+        while (c->driven) (void)fd2_drain_await(&c->system, INT64_MAX);
     }
     if (!c->driven) return;
     c->driven = 0;
-    (void)pthread_mutex_unlock(&c->lock);
-    (void)pthread_join(c->thread, NULL);
-    (void)pthread_mutex_lock(&c->lock);
+    fd2_drain_unlock(&c->system);
+    fd2_drain_join_thread(&c->system);
+    fd2_drain_lock(&c->system);
 }
 
 static int32_t fd2_drain_join(fd2_channel* c, int64_t deadline) {
     if (!c) return FD2_E_INVALID;
     if (fd2_drain_is_mine(c)) return FD2_E_WOULD_DEADLOCK;
-    const struct timespec until = fd2_drain_timespec(deadline);
     int32_t answer = FD2_OK;
-    (void)pthread_mutex_lock(&c->lock);
+    fd2_drain_lock(&c->system);
     if (c->state == FD2_DRAIN_OPEN || c->state == FD2_DRAIN_RELEASED ||
         (c->drive == FD2_DRIVE_CALLER && c->state < FD2_DRAIN_ENDED)) {
         answer = FD2_E_STATE;
@@ -121,34 +100,32 @@ static int32_t fd2_drain_join(fd2_channel* c, int64_t deadline) {
         } else if (c->state == FD2_DRAIN_ENDED && (c->drive != FD2_DRIVE_THREAD || c->driven)) {
             fd2_drain_reap(c);
             c->state = FD2_DRAIN_JOINED;
-            (void)pthread_cond_broadcast(&c->changed);
+            fd2_drain_announce(&c->system);
         } else if (c->state == FD2_DRAIN_ENDED) {
             /* Another caller is joining the thread; that is too quick to need a deadline. */
-            (void)pthread_cond_wait(&c->changed, &c->lock);
-        } else if (pthread_cond_timedwait(&c->changed, &c->lock, &until) == ETIMEDOUT &&
-                   c->state < FD2_DRAIN_ENDED) {
+            (void)fd2_drain_await(&c->system, INT64_MAX);
+        } else if (!fd2_drain_await(&c->system, deadline) && c->state < FD2_DRAIN_ENDED) {
             answer = FD2_E_TIMEDOUT;
         }
     }
-    (void)pthread_mutex_unlock(&c->lock);
+    fd2_drain_unlock(&c->system);
     return answer;
 }
 
 static int32_t fd2_drain_close(fd2_channel* c) {
     if (!c) return FD2_E_INVALID;
     if (fd2_drain_is_mine(c)) return FD2_E_WOULD_DEADLOCK;
-    (void)pthread_mutex_lock(&c->lock);
+    fd2_drain_lock(&c->system);
     const int state = c->state;
-    (void)pthread_mutex_unlock(&c->lock);
+    fd2_drain_unlock(&c->system);
     const int allowed = state == FD2_DRAIN_OPEN || state == FD2_DRAIN_JOINED ||
                         state == FD2_DRAIN_RELEASED ||
                         (c->drive == FD2_DRIVE_CALLER && state == FD2_DRAIN_ENDED);
     if (!allowed) return FD2_E_STATE;
-    if (c->spec.child_end != FD2_NATIVE_NONE) (void)close((int)c->spec.child_end);
-    if (c->spec.read_end != FD2_NATIVE_NONE) (void)close((int)c->spec.read_end);
-    if (c->wake >= 0) (void)close(c->wake);
-    (void)pthread_mutex_destroy(&c->lock);
-    (void)pthread_cond_destroy(&c->changed);
+    fd2_drain_disarm_end(&c->system, &c->spec);
+    fd2_drain_close_end(c->spec.child_end, c->spec.medium);
+    fd2_drain_close_end(c->spec.read_end, c->spec.medium);
+    fd2_drain_system_destroy(&c->system);
     (void)__atomic_sub_fetch(&c->instance->channels, 1, __ATOMIC_RELEASE);
     free(c);
     return FD2_OK;
@@ -157,15 +134,15 @@ static int32_t fd2_drain_close(fd2_channel* c) {
 /* ---- a loop of the backend's ---------------------------------------------------------------- */
 
 FD2_DRAIN_HELPER int fd2_drain_is_open(fd2_channel* c) {
-    (void)pthread_mutex_lock(&c->lock);
+    fd2_drain_lock(&c->system);
     const int open = c->state == FD2_DRAIN_OPEN;
-    (void)pthread_mutex_unlock(&c->lock);
+    fd2_drain_unlock(&c->system);
     return open;
 }
 
 FD2_DRAIN_HELPER int32_t fd2_drain_start_on(fd2_channel* c, const fd2_drain_loop* loop, void* task,
                                             fd2_error* error) {
-    (void)pthread_mutex_lock(&c->lock);
+    fd2_drain_lock(&c->system);
     const int allowed = c->state == FD2_DRAIN_OPEN;
     if (allowed) {
         c->drive = FD2_DRIVE_LOOP;
@@ -175,7 +152,7 @@ FD2_DRAIN_HELPER int32_t fd2_drain_start_on(fd2_channel* c, const fd2_drain_loop
         c->state = FD2_DRAIN_RUNNING;
         fd2_drain_ring(c);
     }
-    (void)pthread_mutex_unlock(&c->lock);
+    fd2_drain_unlock(&c->system);
     if (allowed) return FD2_OK;
     return fd2_fail(error, FD2_E_STATE, 0, "start", "not open");
 }
@@ -186,24 +163,25 @@ FD2_DRAIN_HELPER int32_t fd2_drain_step(fd2_channel* c, uint32_t max_bytes, int6
 }
 
 FD2_DRAIN_HELPER void fd2_drain_detach(fd2_channel* c) {
-    (void)pthread_mutex_lock(&c->lock);
+    fd2_drain_lock(&c->system);
     c->driven = 0;
-    (void)pthread_cond_broadcast(&c->changed);
-    (void)pthread_mutex_unlock(&c->lock);
+    fd2_drain_announce(&c->system);
+    fd2_drain_unlock(&c->system);
 }
 
 /* ---- fd2.pollable/1 ------------------------------------------------------------------------- */
 
 static int32_t fd2_drain_attach_poll(fd2_channel* c, fd2_native* out, fd2_error* error) {
     if (!c || !out) return fd2_fail(error, FD2_E_INVALID, 0, "attach_poll", "no channel");
-    (void)pthread_mutex_lock(&c->lock);
+    fd2_drain_lock(&c->system);
     const int allowed = c->state == FD2_DRAIN_OPEN;
     if (allowed) {
         c->drive = FD2_DRIVE_CALLER;
         c->state = FD2_DRAIN_RUNNING;
-        *out = c->spec.read_end;
+        fd2_drain_arm_end(&c->system, &c->spec);
+        *out = fd2_drain_watchable(&c->system, &c->spec);
     }
-    (void)pthread_mutex_unlock(&c->lock);
+    fd2_drain_unlock(&c->system);
     if (allowed) return FD2_OK;
     return fd2_fail(error, FD2_E_STATE, 0, "attach_poll", "not open");
 }
@@ -211,14 +189,16 @@ static int32_t fd2_drain_attach_poll(fd2_channel* c, fd2_native* out, fd2_error*
 static int32_t fd2_drain_on_ready(fd2_channel* c, uint32_t max_bytes, int64_t* deadline) {
     if (deadline) *deadline = -1;
     if (!c || !deadline || max_bytes == 0) return -FD2_E_INVALID;
-    if (fd2_drain_current == c || c->drive != FD2_DRIVE_CALLER) return -FD2_E_STATE;
-    (void)pthread_mutex_lock(&c->lock);
+    if (fd2_drain_get_current() == c || c->drive != FD2_DRIVE_CALLER) return -FD2_E_STATE;
+    fd2_drain_lock(&c->system);
     const int state = c->state;
-    (void)pthread_mutex_unlock(&c->lock);
+    fd2_drain_unlock(&c->system);
     if (state == FD2_DRAIN_ENDED || state == FD2_DRAIN_JOINED) return FD2_READY_ENDED;
     if (state == FD2_DRAIN_RELEASED) return -FD2_E_STATE;
     fd2_drain_count(&c->wakeups);
-    return fd2_drain_drive(c, max_bytes, deadline);
+    const int32_t answer = fd2_drain_drive(c, max_bytes, deadline);
+    if (answer == FD2_READY_WAIT) fd2_drain_arm_end(&c->system, &c->spec);
+    return answer;
 }
 
 /* ---- fd2.handover/1 ------------------------------------------------------------------------- */
@@ -230,12 +210,12 @@ static int32_t fd2_drain_release(fd2_channel* c, fd2_carry* out, fd2_error* erro
     if (fd2_drain_is_mine(c)) {
         return fd2_fail(error, FD2_E_WOULD_DEADLOCK, 0, "release", "called by its own drain");
     }
-    (void)pthread_mutex_lock(&c->lock);
+    fd2_drain_lock(&c->system);
     int allowed = c->state == FD2_DRAIN_RUNNING || (c->state == FD2_DRAIN_OPEN && c->adopted);
     if (allowed && c->state == FD2_DRAIN_RUNNING && c->drive != FD2_DRIVE_CALLER) {
         (void)__atomic_fetch_or(&c->requests, FD2_DRAIN_ASK_RELEASE, __ATOMIC_ACQ_REL);
         fd2_drain_ring(c);
-        while (c->state < FD2_DRAIN_ENDED) (void)pthread_cond_wait(&c->changed, &c->lock);
+        while (c->state < FD2_DRAIN_ENDED) (void)fd2_drain_await(&c->system, INT64_MAX);
         allowed = c->state == FD2_DRAIN_RELEASED; /* it may have ended or been finished meanwhile */
         if (allowed) fd2_drain_reap(c);
     } else if (allowed) {
@@ -243,6 +223,7 @@ static int32_t fd2_drain_release(fd2_channel* c, fd2_carry* out, fd2_error* erro
     }
     allowed = allowed && c->spec.read_end != FD2_NATIVE_NONE; /* one of several takes it */
     if (allowed) {
+        fd2_drain_disarm_end(&c->system, &c->spec);
         const uint32_t asked = __atomic_load_n(&c->requests, __ATOMIC_ACQUIRE);
         out->medium = c->spec.medium;
         out->read = c->spec.read_end;
@@ -250,9 +231,9 @@ static int32_t fd2_drain_release(fd2_channel* c, fd2_carry* out, fd2_error* erro
         out->reserved0 = 0;
         c->spec.read_end = FD2_NATIVE_NONE;
     }
-    (void)pthread_mutex_unlock(&c->lock);
+    fd2_drain_unlock(&c->system);
     if (!allowed) return fd2_fail(error, FD2_E_STATE, 0, "release", "not running");
     return FD2_OK;
 }
 
-#endif /* FD2_DRAIN_LINUX_CALLS_H */
+#endif /* FD2_DRAIN_CALLS_H */

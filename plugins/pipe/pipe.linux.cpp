@@ -1,18 +1,18 @@
-// The `socketpair` backend: a pair of connected AF_UNIX stream sockets.
-#include "media/socketpair_medium.hpp"
+// The `pipe` backend: an anonymous pipe.
+#include "media/pipe_medium.linux.hpp"
 
 namespace {
 
-struct socketpair_backend {
-    using medium = fd2::plugin::socketpair_medium;
-    static constexpr const char* id = "socketpair";
+struct pipe_backend {
+    using medium = fd2::plugin::pipe_medium;
+    static constexpr const char* id = "pipe";
     static constexpr const char* version = FD2_BACKEND_VERSION;
     static constexpr const char* vendor = "fd2";
     static constexpr const char* description =
-        "connected AF_UNIX stream sockets, read by a thread or the host's loop";
-    static constexpr const char* thread_name = "fd2-socketpair";
+        "anonymous pipe, read by a thread or the host's loop";
+    static constexpr const char* thread_name = "fd2-pipe";
     static constexpr std::uint64_t caps = medium::caps;
-    static constexpr fd2_option_spec options[] = {medium::sndbuf};
+    static constexpr fd2_option_spec options[] = {medium::capacity};
 
     static std::int32_t describe(fd2_instance&, const fd2_carry& carry, const fd2_options*,
                                  fd2_drain_spec& spec, fd2_error* error) {
@@ -26,4 +26,4 @@ struct socketpair_backend {
 
 }  // namespace
 
-FD2_BACKEND(socketpair_backend)
+FD2_BACKEND(pipe_backend)

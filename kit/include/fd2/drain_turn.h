@@ -1,9 +1,9 @@
 /*
- * fd2/drain_linux_turn.h - one turn of the drain kit on Linux (read, deliver, end, or say how to
+ * fd2/drain_turn.h - one turn of the drain kit (read, deliver, end, or say how to
  * wait), and the thread that takes turns; include fd2/drain.h instead. [drain] throughout.
  */
-#ifndef FD2_DRAIN_LINUX_TURN_H
-#define FD2_DRAIN_LINUX_TURN_H
+#ifndef FD2_DRAIN_TURN_H
+#define FD2_DRAIN_TURN_H
 
 static int32_t fd2_drain_end(fd2_channel* c, int32_t reason, int32_t sys_errno) {
     c->sink.on_end(c->sink.ctx, reason, sys_errno);
@@ -20,9 +20,8 @@ static void fd2_drain_take_mark(fd2_channel* c) {
     int64_t in_transit = 0;
     if (c->spec.transit) in_transit = c->spec.transit->in_flight(c->instance, c->spec.read_end);
     if (in_transit < 0) in_transit = FD2_DRAIN_TRANSIT_MOST;
-    int pending = 0;
-    const int known = ioctl((int)c->spec.read_end, FIONREAD, &pending) == 0;
-    c->mark = in_transit + (known ? pending : FD2_DRAIN_TRANSIT_MOST);
+    const int64_t readable = fd2_drain_readable(&c->spec);
+    c->mark = in_transit + (readable >= 0 ? readable : FD2_DRAIN_TRANSIT_MOST);
     if (c->spec.medium == FD2_MEDIUM_PTY) c->mark += FD2_DRAIN_PTY_UNSEEN;
     c->last_read = fd2_drain_clock();
     c->paused = 0;
@@ -82,14 +81,12 @@ static int32_t fd2_drain_turn(fd2_channel* c, uint32_t max_bytes, int64_t* deadl
             space = (uint32_t)sizeof(own);
         }
         const int at_mark = c->mark == 0; /* one last read: EOF, or do writers remain? */
-        ssize_t got;
-        do {
-            got = read((int)c->spec.read_end, buffer, space);
-        } while (got < 0 && errno == EINTR);
+        int32_t sys_errno = 0;
+        const int64_t got = fd2_drain_read(&c->system, &c->spec, buffer, space, &sys_errno);
         fd2_drain_count(&c->reads);
 
         if (got == 0) return fd2_drain_end(c, FD2_END_EOF, 0);
-        if (got < 0 && errno == EIO && c->spec.medium == FD2_MEDIUM_PTY) {
+        if (got == FD2_DRAIN_READ_HUNG_UP) {
             /* The kernel looks for bytes first and for writers second. The last bytes may have come
              * in between; a second read finds them. */
             if (hung_up) return fd2_drain_end(c, FD2_END_EOF, 0);
@@ -98,9 +95,7 @@ static int32_t fd2_drain_turn(fd2_channel* c, uint32_t max_bytes, int64_t* deadl
         }
         hung_up = 0;
         if (got < 0) {
-            if (errno != EAGAIN && errno != EWOULDBLOCK) {
-                return fd2_drain_read_failed(c, errno, deadline);
-            }
+            if (got != FD2_DRAIN_READ_EMPTY) return fd2_drain_read_failed(c, sys_errno, deadline);
             c->failures = 0;
             if (c->naps != 0) c->burst = 0; /* nothing came during the nap: the stream is over */
             c->naps = 0;
@@ -141,31 +136,30 @@ static int32_t fd2_drain_turn(fd2_channel* c, uint32_t max_bytes, int64_t* deadl
 }
 
 static int32_t fd2_drain_drive(fd2_channel* c, uint32_t max_bytes, int64_t* deadline) {
-    const fd2_channel* outer = fd2_drain_current;
+    const fd2_channel* outer = fd2_drain_get_current();
     *deadline = -1;
-    fd2_drain_current = c;
+    fd2_drain_set_current(c);
     const int32_t answer = fd2_drain_turn(c, max_bytes, deadline);
-    fd2_drain_current = outer;
+    fd2_drain_set_current(outer);
     return answer;
 }
 
 /* Gives the channel to a release. False if a finish came first: that one must get its on_end. */
 static int fd2_drain_let_go(fd2_channel* c) {
-    (void)pthread_mutex_lock(&c->lock);
+    fd2_drain_lock(&c->system);
     const int free_to_go = c->state == FD2_DRAIN_RUNNING;
     if (free_to_go) {
         c->state = FD2_DRAIN_RELEASED;
-        (void)pthread_cond_broadcast(&c->changed);
+        fd2_drain_announce(&c->system);
     }
-    (void)pthread_mutex_unlock(&c->lock);
+    fd2_drain_unlock(&c->system);
     return free_to_go;
 }
 
 static void* fd2_drain_thread(void* argument) {
     fd2_channel* c = (fd2_channel*)argument;
-    (void)prctl(PR_SET_NAME, c->spec.thread_name, 0, 0, 0);
-    (void)prctl(PR_SET_TIMERSLACK, 1UL, 0, 0, 0); /* the default, 50 us, would double every nap */
-    fd2_drain_current = c;
+    fd2_drain_begin_thread(c->spec.thread_name);
+    fd2_drain_set_current(c);
     unsigned failures = 0; /* of waits, in a row */
     for (;;) {
         int64_t deadline = -1;
@@ -176,27 +170,12 @@ static void* fd2_drain_thread(void* argument) {
             continue;
         }
         if (answer == FD2_READY_AGAIN) continue;
-        struct pollfd waiting[2] = {{c->wake, POLLIN, 0}, {(int)c->spec.read_end, POLLIN, 0}};
-        const nfds_t count = answer == FD2_READY_WAIT ? 2 : 1;
-        struct timespec left;
-        if (deadline >= 0) left = fd2_drain_timespec(deadline - fd2_drain_clock());
-        const int ready = ppoll(waiting, count, deadline >= 0 ? &left : NULL, NULL);
+        const int for_reading = answer == FD2_READY_WAIT;
+        if (for_reading) fd2_drain_arm_end(&c->system, &c->spec);
+        fd2_drain_wait(&c->system, &c->spec, for_reading, deadline, &failures);
         fd2_drain_count(&c->wakeups);
-        if (ready < 0 && errno != EINTR) {
-            /* No memory, or a limit of open files below 2. A turn is allowed at any time, so take
-             * one now and then until ppoll works again. */
-            const struct timespec pause = fd2_drain_timespec(FD2_DRAIN_RETRY_NS << failures);
-            (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
-            if (failures < FD2_DRAIN_TRIES - 1) ++failures;
-            continue;
-        }
-        failures = 0;
-        if (ready > 0 && waiting[0].revents) {
-            uint64_t rung;
-            if (read(c->wake, &rung, sizeof(rung)) < 0) continue; /* no ring was left to take */
-        }
     }
     return NULL;
 }
 
-#endif /* FD2_DRAIN_LINUX_TURN_H */
+#endif /* FD2_DRAIN_TURN_H */

@@ -1,18 +1,18 @@
-// The `pipe` backend: an anonymous pipe.
-#include "media/pipe_medium.hpp"
+// The `socketpair` backend: a pair of connected AF_UNIX stream sockets.
+#include "media/socketpair_medium.linux.hpp"
 
 namespace {
 
-struct pipe_backend {
-    using medium = fd2::plugin::pipe_medium;
-    static constexpr const char* id = "pipe";
+struct socketpair_backend {
+    using medium = fd2::plugin::socketpair_medium;
+    static constexpr const char* id = "socketpair";
     static constexpr const char* version = FD2_BACKEND_VERSION;
     static constexpr const char* vendor = "fd2";
     static constexpr const char* description =
-        "anonymous pipe, read by a thread or the host's loop";
-    static constexpr const char* thread_name = "fd2-pipe";
+        "connected AF_UNIX stream sockets, read by a thread or the host's loop";
+    static constexpr const char* thread_name = "fd2-socketpair";
     static constexpr std::uint64_t caps = medium::caps;
-    static constexpr fd2_option_spec options[] = {medium::capacity};
+    static constexpr fd2_option_spec options[] = {medium::sndbuf};
 
     static std::int32_t describe(fd2_instance&, const fd2_carry& carry, const fd2_options*,
                                  fd2_drain_spec& spec, fd2_error* error) {
@@ -26,4 +26,4 @@ struct pipe_backend {
 
 }  // namespace
 
-FD2_BACKEND(pipe_backend)
+FD2_BACKEND(socketpair_backend)

@@ -1,9 +1,9 @@
 /*
- * fd2/drain_linux_nap.h - how long the drain kit delays a read, so that one read fetches many small
+ * fd2/drain_nap.h - how long the drain kit delays a read, so that one read fetches many small
  * writes; include fd2/drain.h instead. [drain] throughout.
  */
-#ifndef FD2_DRAIN_LINUX_NAP_H
-#define FD2_DRAIN_LINUX_NAP_H
+#ifndef FD2_DRAIN_NAP_H
+#define FD2_DRAIN_NAP_H
 
 /* How many bytes an object made of pages holds if it is filled with pieces of this size. A pipe
  * puts what a piece has beyond whole pages into the newest page if there is room, otherwise into a
@@ -43,6 +43,7 @@ static int64_t fd2_drain_nap_space(const fd2_channel* c) {
  * length of a nap is chosen by the rate just measured: it ends before the object is half full. If
  * that would be too short to pay, there is none. */
 static int64_t fd2_drain_nap(fd2_channel* c, size_t got) {
+    if (!FD2_DRAIN_NAPS) return 0;
     const int64_t present = fd2_drain_clock();
     const int64_t elapsed = present - c->last_read;
     const int64_t gained = (int64_t)c->gained;
@@ -74,4 +75,4 @@ static int64_t fd2_drain_nap(fd2_channel* c, size_t got) {
     return nap < most ? nap : most;
 }
 
-#endif /* FD2_DRAIN_LINUX_NAP_H */
+#endif /* FD2_DRAIN_NAP_H */

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "size_text.hpp"
-#include "system_call.hpp"
+#include "system_call.linux.hpp"
 
 namespace fd2::plugin {
 

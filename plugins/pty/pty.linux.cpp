@@ -14,7 +14,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "media/system_call.hpp"
+#include "media/system_call.linux.hpp"
 
 namespace {
 

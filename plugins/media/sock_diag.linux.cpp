@@ -1,4 +1,4 @@
-#include "sock_diag.hpp"
+#include "sock_diag.linux.hpp"
 
 #include <errno.h>
 #include <linux/inet_diag.h>

@@ -1,53 +1,21 @@
 // The `tokio-like-async` backend: one event loop for all channels of the process.
-#include <algorithm>
-#include <memory>
-#include <mutex>
 #include <new>
-#include <optional>
-#include <system_error>
-#include <vector>
 
-#include <boost/system/system_error.hpp>
-
-#include "loop.hpp"
-#include "media/pipe_medium.hpp"
-#include "media/socketpair_medium.hpp"
-#include "media/tcp_medium.hpp"
-#include "task.hpp"
+#include "media/pipe_medium.linux.hpp"
+#include "media/socketpair_medium.linux.hpp"
+#include "media/tcp_medium.linux.hpp"
+#include "watcher.linux.hpp"
+// After the watcher.
+#include "loops.hpp"
 
 namespace {
 
 namespace async = fd2::tokio_like_async;
 
 /// What an instance owns beside its channels.
-struct shared_loops {
+struct shared_loops : async::loops {
     fd2::plugin::tcp_questions questions;
-
-    std::mutex mutex;
-    std::vector<std::unique_ptr<async::channel_loop>> loops;  // grows at a start, never shrinks
-    std::size_t turn = 0;
-
-    /// One of up to `threads` loops, each in its turn; made when first needed.
-    async::channel_loop& next(std::size_t threads) {
-        const std::lock_guard lock(mutex);
-        const std::size_t index = turn++ % threads;
-        if (index >= loops.size()) loops.push_back(std::make_unique<async::channel_loop>());
-        return *loops[std::min(index, loops.size() - 1)];
-    }
 };
-
-/// The errno of what Asio, a thread's making or the allocator threw.
-int reason_of_current_exception() {
-    try {
-        throw;
-    } catch (const boost::system::system_error& failure) {
-        return failure.code().value();
-    } catch (const std::system_error& failure) {
-        return failure.code().value();
-    } catch (const std::bad_alloc&) {
-        return ENOMEM;
-    }
-}
 
 struct async_backend {
     using pipe = fd2::plugin::pipe_medium;
@@ -126,24 +94,7 @@ struct async_backend {
     }
 
     static std::int32_t start(fd2_channel* channel, fd2_error* error) {
-        if (!fd2_drain_is_open(channel)) {
-            return fd2_fail(error, FD2_E_STATE, 0, "start", "not open");
-        }
-        std::optional<async::task> task;
-        try {
-            async::channel_loop& loop = own(*channel->instance).next(channel->spec.own);
-            task = async::drive(loop, channel);
-            (**task).watch(static_cast<int>(channel->spec.read_end));
-            const std::int32_t code = fd2_drain_start_on(channel, &loop.face(), &**task, error);
-            if (code == FD2_OK) return code;
-            (**task).disarm();
-            task->destroy();
-            return code;
-        } catch (...) {
-            if (task) task->destroy();
-            const int reason = reason_of_current_exception();
-            return fd2_fail(error, fd2_code_of_errno(reason), reason, "event loop", thread_name);
-        }
+        return async::start_on(own(*channel->instance), channel, thread_name, error);
     }
 };
 

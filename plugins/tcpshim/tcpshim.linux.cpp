@@ -2,7 +2,7 @@
 #include <cstdlib>
 #include <new>
 
-#include "media/tcp_medium.hpp"
+#include "media/tcp_medium.linux.hpp"
 
 namespace {
 

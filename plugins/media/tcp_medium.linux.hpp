@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "loopback_pair.hpp"
-#include "sock_diag.hpp"
-#include "system_call.hpp"
+#include "sock_diag.linux.hpp"
+#include "system_call.linux.hpp"
 
 namespace fd2::plugin {
 
