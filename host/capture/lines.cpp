@@ -1,5 +1,9 @@
 #include "capture/lines.hpp"
 
+#if defined(__x86_64__) && __has_include(<sys/platform/x86.h>)
+#include <sys/platform/x86.h>
+#endif
+
 namespace fd2::capture {
 namespace {
 
@@ -37,6 +41,16 @@ __attribute__((target("avx2"))) std::uint64_t count_with_avx2(const std::uint8_t
                                                               std::size_t size) noexcept {
     return count_in_lanes<lanes_32>(data, size);
 }
+
+bool has_avx2() noexcept {
+#ifdef CPU_FEATURE_ACTIVE
+    // What the run-time linker has found out. The compiler's own way asks the processor at every
+    // start of the program, which a virtual machine answers through its host: 100 us.
+    return CPU_FEATURE_ACTIVE(AVX2);
+#else
+    return __builtin_cpu_supports("avx2");
+#endif
+}
 #endif
 
 }  // namespace
@@ -47,8 +61,7 @@ std::uint64_t count_newlines_narrow(const std::uint8_t* data, std::size_t size) 
 
 #ifdef __x86_64__
 std::uint64_t count_newlines(const std::uint8_t* data, std::size_t size) noexcept {
-    // A look into a variable of the compiler's run-time library.
-    if (__builtin_cpu_supports("avx2")) return count_with_avx2(data, size);
+    if (has_avx2()) return count_with_avx2(data, size);
     return count_in_lanes<lanes_16>(data, size);
 }
 #else

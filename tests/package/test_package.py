@@ -58,6 +58,14 @@ class Package(Case):
         for file in files:
             self.assertEqual(hardening.lacks(file), [], file)
 
+    def test_the_command_asks_the_processor_nothing_when_it_starts(self):
+        # Linked in, these ask at every start, which takes 140 us in a virtual machine.
+        askers = {"__cpu_indicator_init": "libgcc, for __builtin_cpu_supports",
+                  "dump_data_char_avx2": "Boost.Log's hex dumper"}
+        symbols = self.say("nm", "-C", os.path.join(self.prefix, "bin", "fd2"))
+        self.assertIn(" main\n", symbols, "stripped: there is nothing to see")
+        self.assertEqual([asker for asker in askers if asker in symbols], [], askers)
+
     def test_the_moved_command_uses_the_backends_of_its_tree(self):
         command = os.path.join(self.prefix, "bin", "fd2")
         rows = json.loads(self.say(command, "plugins", "--json"))["plugins"]
