@@ -17,14 +17,34 @@ extern const file_header own_header __asm__("__ehdr_start") __attribute__((visib
 
 namespace {
 
-/// False at the end of the file and on an error, which dlopen will report better.
-bool read_at(int descriptor, std::uint64_t offset, void* buffer, std::size_t size) {
-    ssize_t got;
-    do {
-        got = ::pread(descriptor, buffer, size, static_cast<off_t>(offset));
-    } while (got < 0 && errno == EINTR);
-    return got == static_cast<ssize_t>(size);
-}
+/// Reads a file in small pieces. Its start is fetched once: a linker puts the program headers right
+/// behind the file's own.
+class file_reader {
+  public:
+    explicit file_reader(int descriptor) noexcept : descriptor_(descriptor) {
+        got_ = read_some(0, start_, sizeof(start_));
+    }
+
+    /// False at the end of the file and on an error, which dlopen will report better.
+    bool read_at(std::uint64_t offset, void* buffer, std::size_t size) const noexcept {
+        if (offset > got_ || size > got_ - offset) return read_some(offset, buffer, size) == size;
+        std::memcpy(buffer, start_ + offset, size);
+        return true;
+    }
+
+  private:
+    std::size_t read_some(std::uint64_t offset, void* buffer, std::size_t size) const noexcept {
+        ssize_t got;
+        do {
+            got = ::pread(descriptor_, buffer, size, static_cast<off_t>(offset));
+        } while (got < 0 && errno == EINTR);
+        return got < 0 ? 0 : static_cast<std::size_t>(got);
+    }
+
+    int descriptor_;
+    std::size_t got_ = 0;
+    unsigned char start_[1024];
+};
 
 /// The name of a machine as uname(2) has it.
 std::string machine_name(unsigned machine, bool is_64_bit) {
@@ -78,7 +98,8 @@ status check_elf(int descriptor, const std::string& file) {
     if (size < sizeof(start)) {
         return failure{errc::unsupported, 0, "load plugin: " + file + ": file too short"};
     }
-    if (!read_at(descriptor, 0, start, sizeof(start))) return {};
+    const file_reader reader(descriptor);
+    if (!reader.read_at(0, start, sizeof(start))) return {};
     if (std::memcmp(start, ELFMAG, SELFMAG) != 0) {
         return failure{errc::unsupported, 0, "load plugin: " + file + ": not an ELF file"};
     }
@@ -92,13 +113,12 @@ status check_elf(int descriptor, const std::string& file) {
                       "build it for this machine");
     }
     file_header header{};
-    if (!read_at(descriptor, 0, &header, sizeof(header)) ||
-        header.e_phentsize != sizeof(ElfW(Phdr))) {
+    if (!reader.read_at(0, &header, sizeof(header)) || header.e_phentsize != sizeof(ElfW(Phdr))) {
         return {};
     }
     for (std::uint64_t i = 0; i < header.e_phnum; ++i) {
         ElfW(Phdr) segment{};
-        if (!read_at(descriptor, header.e_phoff + i * sizeof(segment), &segment, sizeof(segment))) {
+        if (!reader.read_at(header.e_phoff + i * sizeof(segment), &segment, sizeof(segment))) {
             return {};
         }
         const bool fits = segment.p_offset <= size && segment.p_filesz <= size - segment.p_offset;

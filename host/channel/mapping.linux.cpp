@@ -135,14 +135,18 @@ result<mapped_plugin> map_image(const plugin_image& image, const std::string& sh
     // its own, where /proc/self would be something else, at worst a pipe that it reads for ever.
     const std::string file = "fd/" + std::to_string(image.descriptor());
     std::string name = respelled("/proc/" + std::to_string(::getpid()) + "/", number) + file;
-    if (!is_file(name, id)) name = respelled("/proc/self/", number) + file;
-    if (by_path || !is_file(name, id)) {
+    bool by_descriptor = !by_path && is_file(name, id);
+    if (!by_descriptor && !by_path) {
+        name = respelled("/proc/self/", number) + file;
+        by_descriptor = is_file(name, id);
+    }
+    if (!by_descriptor) {
         if (image.path().empty()) {
             return failure{errc::unsupported, ENOENT, "load plugin: " + shown + ": needs /proc"};
         }
         name = respelled("/", number) + image.path().substr(1);
+        if (!is_file(name, id)) return changed(shown);
     }
-    if (!is_file(name, id)) return changed(shown);
     never_unloaded holder;
     try {
         // Lazy binding would turn a missing symbol into the death of the process at its first use.
@@ -150,7 +154,8 @@ result<mapped_plugin> map_image(const plugin_image& image, const std::string& sh
     } catch (const std::exception& why) {
         return as_failure(why, name, shown);
     }
-    if (!is_file(name, id)) return changed(shown);
+    // A descriptor of ours means the same file all the while; a path need not.
+    if (!by_descriptor && !is_file(name, id)) return changed(shown);
     mapped_plugin plugin;
     if (holder.library.has(FD2_BACKEND_ENTRY)) {
         plugin.entry = holder.library.get<std::int32_t(const fd2_backend**)>(FD2_BACKEND_ENTRY);
