@@ -2,10 +2,8 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdint>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "cli/environment.hpp"
@@ -22,7 +20,7 @@ struct conform_options {
     std::string waivers;
     std::string html;
     std::string colour = "auto";
-    unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
+    unsigned jobs = 0;  ///< 0: one for each processor
     unsigned repeat = 1;
     unsigned limit = 120;  ///< seconds
     std::uint64_t seed = 1;

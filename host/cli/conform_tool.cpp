@@ -561,7 +561,8 @@ int work(const conform_options& given) {
     }
     if (given.trial) return try_all(subjects, given);
     plan.checks = *wanted;
-    plan.jobs = given.jobs;
+    // Asked only here: it reads a file, and every fd2 run has these options.
+    plan.jobs = given.jobs != 0 ? given.jobs : std::max(1U, std::thread::hardware_concurrency());
     plan.repeat = given.repeat;
     plan.seed = given.seed;
     plan.full = given.profile == "all";
