@@ -41,7 +41,9 @@ function(fd2_backend id)
     else()
         target_link_options(${target} PRIVATE
             "LINKER:--version-script=${FD2_BACKEND_MODULE_DIR}/fd2-backend.map"
-            LINKER:-z,now,-z,relro,-z,noexecstack LINKER:--build-id)
+            LINKER:-z,now,-z,relro,-z,noexecstack LINKER:--build-id
+            # Two segments instead of four: less to map, and less to copy before (13 us of a start).
+            LINKER:-z,noseparate-code)
     endif()
     if(NOT FD2_SANITIZE AND NOT WIN32)
         target_link_options(${target} PRIVATE LINKER:--no-undefined)
