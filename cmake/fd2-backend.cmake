@@ -14,6 +14,11 @@ function(fd2_backend id)
     if(COMMAND fd2_platform_sources)
         fd2_platform_sources(BACKEND_SOURCES)
     endif()
+    if(FD2_STATIC_PLUGINS AND BACKEND_INSTALL AND COMMAND fd2_linked_backend)
+        fd2_linked_backend(${id} ${BACKEND_SOURCES})
+        target_link_libraries(${target} PRIVATE ${BACKEND_LINKS})
+        return()
+    endif()
     add_library(${target} MODULE ${BACKEND_SOURCES})
     set_target_properties(${target} PROPERTIES
         PREFIX "" OUTPUT_NAME "${id}"

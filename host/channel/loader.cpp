@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "base/text_list.hpp"
-#include "channel/mapping.hpp"
 #include "channel/plugin_files.hpp"
 
 namespace fd2::channel {
@@ -95,6 +94,18 @@ failure failed_trial(failure why, const std::string& shown) {
     return advise(std::move(why), "to try it again: fd2 conform --trial " + shown);
 }
 
+/// The plugin of this name that is part of this program; otherwise null.
+const linked_plugin* linked_as(std::string_view name) noexcept {
+    const auto all = linked_plugins();
+    const auto it =
+        std::find_if(all.begin(), all.end(), [&](const auto& p) { return p.id == name; });
+    return it == all.end() ? nullptr : &*it;
+}
+
+found found_in_program(const linked_plugin& plugin) {
+    return {plugin.id, linked_file, trust_source::verified, true, &plugin};
+}
+
 /// The table that the plugin gives, if it is whole.
 result<const fd2_backend*> table_of(mapped_plugin plugin, const std::string& file) {
     const fd2_backend* table = nullptr;
@@ -130,6 +141,7 @@ result<found> loader::find(std::string_view name, trust_source source) const {
         return failure{errc::config, 0,
                        "backend: '" + std::string(name) + "': neither a name nor an absolute path"};
     }
+    if (const linked_plugin* linked = linked_as(name)) return found_in_program(*linked);
     std::vector<std::string_view> searched;
     std::string dangling;
     for (const auto& where : directories_) {
@@ -197,27 +209,34 @@ status loader::admit(int image, const std::string& hash, const std::string& show
     return {};
 }
 
+/// Maps the file of a plugin, once it is trusted and has passed what `policy` asks for.
+result<mapped_plugin> loader::map(const found& where, std::optional<load_policy> policy) {
+    auto file = open_plugin(where.file, where.source, owner_);
+    if (!file) return std::move(file).error();
+    mapping_options options{asks_for_verdicts_, loads_originals_, {}};
+    const load_policy how = policy.value_or(policy_);
+    // Of those that the package manager installed with this copy of fd2.
+    const bool shipped = where.own && belongs_to_root(*file, where.source);
+    const bool proves = how == load_policy::proved && !where.own;
+    if (how == load_policy::always_tried || how == load_policy::proved ||
+        (how == load_policy::automatic && !shipped)) {
+        options.admit = [&](int image, const std::string& hash) {
+            auto good = proves ? prove(hash, where.file) : status();
+            return good ? admit(image, hash, where.file) : good;
+        };
+    }
+    return map_plugin(*file, where.file, options);
+}
+
 result<std::shared_ptr<const loaded_plugin>> loader::load(std::string_view name,
                                                           trust_source source,
                                                           std::optional<load_policy> policy) {
     if (const auto known = loaded_.find(name); known != loaded_.end()) return known->second;
     auto where = find(name, source);
     if (!where) return std::move(where).error();
-    auto file = open_plugin(where->file, where->source, owner_);
-    if (!file) return std::move(file).error();
-    mapping_options options{asks_for_verdicts_, loads_originals_, {}};
-    const load_policy how = policy.value_or(policy_);
-    // Of those that the package manager installed with this copy of fd2.
-    const bool shipped = where->own && belongs_to_root(*file, where->source);
-    const bool proves = how == load_policy::proved && !where->own;
-    if (how == load_policy::always_tried || how == load_policy::proved ||
-        (how == load_policy::automatic && !shipped)) {
-        options.admit = [&](int image, const std::string& hash) {
-            auto good = proves ? prove(hash, where->file) : status();
-            return good ? admit(image, hash, where->file) : good;
-        };
-    }
-    auto mapped = map_plugin(*file, where->file, options);
+    auto mapped = where->linked != nullptr
+                      ? result<mapped_plugin>(mapped_plugin{where->linked->entry, {}, 1})
+                      : map(*where, policy);
     if (!mapped) return std::move(mapped).error();
     auto table = table_of(*mapped, where->file);
     if (!table) return std::move(table).error();
@@ -237,13 +256,15 @@ result<std::shared_ptr<const loaded_plugin>> loader::load(std::string_view name,
     loaded->pollable = extension<fd2_pollable>(backend, FD2_EXT_POLLABLE);
     loaded->handover = extension<fd2_handover>(backend, FD2_EXT_HANDOVER);
     loaded->terminal = extension<fd2_terminal>(backend, FD2_EXT_TERMINAL);
-    if (asks_for_verdicts_) loaded->verdict = find_verdict(mapped->hash);
+    if (asks_for_verdicts_ && where->linked == nullptr)
+        loaded->verdict = find_verdict(mapped->hash);
     loaded_.emplace(std::string(name), loaded);
     return std::shared_ptr<const loaded_plugin>(std::move(loaded));
 }
 
 std::string loader::hash_of(const loaded_plugin& plugin) const {
     if (!plugin.hash.empty()) return plugin.hash;
+    if (plugin.file == linked_file) return "";
     const auto file = open_plugin(plugin.file, plugin.source, owner_);
     return file ? hash_of_mapped(*file, plugin.generation) : "";
 }
@@ -251,6 +272,7 @@ std::string loader::hash_of(const loaded_plugin& plugin) const {
 std::vector<contents> loader::list_directories() const {
     std::vector<contents> all;
     std::set<std::string> seen;
+    for (const linked_plugin& one : linked_plugins()) seen.insert(one.id);
     for (const auto& where : directories_) {
         contents& here = all.emplace_back();
         here.where = where;
@@ -284,6 +306,7 @@ std::vector<contents> loader::list_directories() const {
 
 std::vector<found> loader::discover() const {
     std::vector<found> all;
+    for (const linked_plugin& one : linked_plugins()) all.push_back(found_in_program(one));
     for (auto& here : list_directories()) {
         std::move(here.plugins.begin(), here.plugins.end(), std::back_inserter(all));
     }

@@ -16,6 +16,8 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "channel/linked_plugins.hpp"
+#include "channel/mapping.hpp"
 #include "channel/trial.hpp"
 #include "channel/trust.hpp"
 #include "channel/verdict_store.hpp"
@@ -29,12 +31,13 @@ struct directory {
     bool own = false;  ///< it belongs to this copy of fd2
 };
 
-/// A plugin file that exists; nothing of it has been run.
+/// A plugin that exists, mostly as a file; nothing of it has been run.
 struct found {
     std::string id;    ///< the file's name without ".so"
     std::string file;  ///< absolute
     trust_source source = trust_source::verified;
-    bool own = false;  ///< see directory
+    bool own = false;                       ///< see directory
+    const linked_plugin* linked = nullptr;  ///< it is part of this program; `file` is linked_file
 };
 
 /// What one directory of the search path holds. Runs nothing.
@@ -67,7 +70,8 @@ struct loaded_plugin {
 /// mapped already is not mapped again. Nothing is kept open. [one thread at a time]
 class loader {
   public:
-    /// Directories are searched in this order. With raised privileges the caller's are left out.
+    /// Directories are searched in this order, for what is no part of this program. With raised
+    /// privileges the caller's are left out.
     explicit loader(std::vector<directory> directories,
                     trusted_owner owner = owner_of_executable());
     ~loader();
@@ -92,14 +96,14 @@ class loader {
     }
 
     /// The plugin that `name` stands for: an id, or an absolute path (then trusted as `source`
-    /// says). What this loader has loaded by that name is returned as it is; anything else is
-    /// tried as `policy` says, by default that of set_trial, unless this process has mapped the
-    /// same content already. What is then mapped is the copy that was tried.
-    /// UNSUPPORTED: there is none, or it is of another version; DENIED: refused by the trust
-    /// check; INTERNAL: its tables are malformed, or it broke in its trial, now or as recorded;
-    /// TIMEDOUT: it hung there; RESOURCE: its trial goes on. A failure is not remembered but for
-    /// that of a trial: one that broke is recorded by its content, one that hung is not tried again
-    /// by this loader.
+    /// says). A linked plugin needs no check and no trial. What this loader has loaded by that name
+    /// is returned as it is; anything else is tried as `policy` says, by default that of set_trial,
+    /// unless this process has mapped the same content already. What is then mapped is the copy
+    /// that was tried. UNSUPPORTED: there is none, or it is of another version; DENIED: refused by
+    /// the trust check; INTERNAL: its tables are malformed, or it broke in its trial, now or as
+    /// recorded; TIMEDOUT: it hung there; RESOURCE: its trial goes on. A failure is not remembered
+    /// but for that of a trial: one that broke is recorded by its content, one that hung is not
+    /// tried again by this loader.
     result<std::shared_ptr<const loaded_plugin>> load(std::string_view name,
                                                       trust_source source = trust_source::verified,
                                                       std::optional<load_policy> policy = {});
@@ -126,6 +130,7 @@ class loader {
 
   private:
     result<found> find(std::string_view name, trust_source source) const;
+    result<mapped_plugin> map(const found& where, std::optional<load_policy> policy);
     status admit(int image, const std::string& hash, const std::string& shown);
     void record(const std::string& hash, const recorded_trial& outcome);
     void tell(const std::string& text) const;

@@ -88,8 +88,9 @@ option_findings wrong_options(const settings::settings& config) {
     const auto theirs = channel::loader(std::move(named)).discover();
     const auto where = plugin_directories(with_callers({}));
     for (const auto& one : config.options) {
-        const auto found = std::find_if(theirs.begin(), theirs.end(),
-                                        [&](const auto& each) { return each.id == one.first; });
+        const auto found = std::find_if(theirs.begin(), theirs.end(), [&](const auto& each) {
+            return each.id == one.first && each.linked == nullptr;
+        });
         if (found != theirs.end()) {
             out.unchecked.push_back("options." + one.first + ": not checked: " + found->file +
                                     " is in a directory that this file names, so it is not loaded");
