@@ -105,6 +105,7 @@ if(WIN32)
     # Addresses anywhere and no executable data are the linker's defaults there.
     if(NOT MSVC)
         target_compile_options(fd2_hardening INTERFACE -fstack-protector-strong)
+        target_link_libraries(fd2_hardening INTERFACE ssp)
     endif()
 elseif(NOT FD2_SANITIZE)
     include(CheckPIESupported)

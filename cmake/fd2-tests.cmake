@@ -10,6 +10,15 @@ else()
     target_link_libraries(fd2_catch_main PUBLIC Catch2::Catch2)
 endif()
 
+# What the helpers of tests/support need of the platform.
+set(support scratch.posix.cpp scratch.windows.cpp)
+fd2_platform_sources(support)
+list(TRANSFORM support PREPEND "${PROJECT_SOURCE_DIR}/tests/support/")
+add_library(fd2_test_support STATIC ${support})
+target_include_directories(fd2_test_support PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+target_link_libraries(fd2_test_support PRIVATE fd2_options)
+set_target_properties(fd2_test_support PROPERTIES FD2_IS_TEST ON)
+
 # Reading Catch2 takes longer than compiling most tests. A program, as they are: its flags must be
 # theirs.
 add_executable(fd2_test_pch "${PROJECT_SOURCE_DIR}/tests/support/precompiled.cpp")
@@ -31,7 +40,8 @@ function(fd2_test name)
     fd2_platform_sources(TEST_SOURCES)
     add_executable(test_${name} ${TEST_SOURCES})
     target_include_directories(test_${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
-    target_link_libraries(test_${name} PRIVATE fd2_options fd2_precompiled ${TEST_LINKS})
+    target_link_libraries(test_${name} PRIVATE
+        fd2_options fd2_precompiled fd2_test_support ${TEST_LINKS})
     if(FD2_CATCH_V3)
         target_link_libraries(test_${name} PRIVATE Catch2::Catch2WithMain)
     else()

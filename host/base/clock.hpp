@@ -1,8 +1,7 @@
-// Time as fd2 counts it: absolute, CLOCK_MONOTONIC, in nanoseconds. A deadline is a point on this
-// clock, so it survives retries (EINTR) and can be passed down without arithmetic.
+// Time as fd2 counts it: absolute, CLOCK_MONOTONIC (on Windows QueryPerformanceCounter), in
+// nanoseconds. A deadline is a point on this clock, so it survives retries (EINTR) and can be
+// passed down without arithmetic.
 #pragma once
-
-#include <time.h>
 
 #include <chrono>
 #include <cstdint>
@@ -23,16 +22,13 @@ inline constexpr nanoseconds_t never = std::numeric_limits<nanoseconds_t>::max()
 
 /// The present on the monotonic clock. [any thread; async-signal-safe]
 inline nanoseconds_t now() noexcept {
-    timespec ts{};
-    ::clock_gettime(CLOCK_MONOTONIC, &ts);  // cannot fail: the clock exists and ts is ours
-    return static_cast<nanoseconds_t>(ts.tv_sec) * second + ts.tv_nsec;
+    // The standard library's steady clock is exactly that one, on every platform that we know.
+    return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 /// The time of day, in nanoseconds since 1970. Only for people and records: it may jump.
 inline std::int64_t wall_clock() noexcept {
-    timespec ts{};
-    ::clock_gettime(CLOCK_REALTIME, &ts);
-    return static_cast<std::int64_t>(ts.tv_sec) * second + ts.tv_nsec;
+    return std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 /// `start + length`, saturating at `never`.

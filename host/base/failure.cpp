@@ -1,7 +1,6 @@
 #include "base/failure.hpp"
 
-#include <cerrno>
-#include <cstring>
+#include "base/system_code.hpp"
 
 namespace fd2 {
 
@@ -31,44 +30,6 @@ std::string_view name_of(errc code) noexcept {
     return "unknown";
 }
 
-std::string errno_name(int sys_errno) {
-    if (const char* name = ::strerrorname_np(sys_errno)) return name;
-    return "errno " + std::to_string(sys_errno);
-}
-
-errc classify(int sys_errno) noexcept {
-    switch (sys_errno) {
-        case 0:
-            return errc::ok;
-        case ENOSYS:
-        case EAFNOSUPPORT:
-        case EPROTONOSUPPORT:
-        case EOPNOTSUPP:
-        case ESOCKTNOSUPPORT:
-        case ENETUNREACH:
-        case ENETDOWN:
-        case EROFS:
-            return errc::unsupported;
-        case EMFILE:
-        case ENFILE:
-        case ENOMEM:
-        case EAGAIN:
-        case ENOBUFS:
-        case EADDRNOTAVAIL:
-        case EADDRINUSE:
-        case ENOSPC:
-        case EDQUOT:
-            return errc::resource;
-        case EPERM:
-        case EACCES:
-            return errc::denied;
-        case ETIMEDOUT:
-            return errc::timedout;
-        default:
-            return errc::internal;
-    }
-}
-
 failure system_failure(std::string_view operation, std::string_view object, int sys_errno) {
     std::string text(operation);
     text += ": ";
@@ -76,8 +37,7 @@ failure system_failure(std::string_view operation, std::string_view object, int 
         text += object;
         text += ": ";
     }
-    const char* reason = ::strerrordesc_np(sys_errno);
-    text += reason ? reason : "unknown error";
+    text += reason_of(sys_errno);
     text += " (" + errno_name(sys_errno) + ")";
     return {classify(sys_errno), sys_errno, std::move(text), operation.size(), object.size(), {}};
 }

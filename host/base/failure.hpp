@@ -10,7 +10,8 @@
 
 namespace fd2 {
 
-/// An errno's symbolic name ("EMFILE"), or "errno 4711" for one without a name.
+/// An errno's symbolic name ("EMFILE"), or "errno 4711" for one without a name. On Windows an errno
+/// is what GetLastError() says ("ERROR_ACCESS_DENIED", "error 4711").
 std::string errno_name(int sys_errno);
 
 /// One failure. `message` is a full clause of the form "operation: object: reason", without a

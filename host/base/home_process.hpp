@@ -2,18 +2,21 @@
 // and a lock that another thread held stays locked in the copy for ever.
 #pragma once
 
-#include <unistd.h>
+#include <cstdint>
 
 namespace fd2 {
+
+/// The number of this process. [any thread; async-signal-safe]
+std::int64_t process_number() noexcept;
 
 /// Remembers the process that made it.
 class home_process {
   public:
     /// False in a fork of that process. [any thread; async-signal-safe]
-    bool here() const noexcept { return ::getpid() == pid_; }
+    bool here() const noexcept { return process_number() == number_; }
 
   private:
-    pid_t pid_ = ::getpid();
+    std::int64_t number_ = process_number();
 };
 
 /// Deletes an object in the process that made it. In a fork the object is left as it is: an exit

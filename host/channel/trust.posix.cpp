@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/files.hpp"
+#include "base/trust.posix.hpp"
 
 namespace fd2::channel {
 

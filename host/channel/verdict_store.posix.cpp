@@ -11,7 +11,7 @@
 #include <sstream>
 
 #include "base/files.hpp"
-#include "base/trust.hpp"
+#include "base/trust.posix.hpp"
 #include "base/unique_fd.hpp"
 #include "channel/verdict_files.hpp"
 #include "channel/verdict_store.hpp"

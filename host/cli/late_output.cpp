@@ -12,7 +12,7 @@
 #include <optional>
 #include <utility>
 
-#include "base/files.hpp"
+#include "base/files.posix.hpp"
 #include "base/signal_mask.hpp"
 
 namespace fd2::cli {

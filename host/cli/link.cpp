@@ -12,7 +12,7 @@
 #include <iostream>
 #include <string_view>
 
-#include "base/files.hpp"
+#include "base/files.posix.hpp"
 #include "base/plain_text.hpp"
 #include "cli/environment.hpp"
 #include "process/command_search.hpp"

@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 
-#include "base/files.hpp"
+#include "base/files.posix.hpp"
 
 namespace fd2::logging {
 namespace {

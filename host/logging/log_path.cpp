@@ -11,7 +11,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/trust.hpp"
+#include "base/trust.posix.hpp"
 
 namespace fd2::logging {
 namespace {

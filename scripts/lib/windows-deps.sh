@@ -76,7 +76,8 @@ compilers=(-DCMAKE_SYSTEM_NAME=Windows
     -DCMAKE_BUILD_TYPE=Release "-DCMAKE_INSTALL_PREFIX=$prefix" -DBUILD_SHARED_LIBS=OFF)
 
 echo "Building yaml-cpp"
-dpkg-source -x "$work/source"/yaml-cpp_*.dsc "$work/source/yaml-cpp" >/dev/null
+# apt has checked it against the archive's own signature.
+dpkg-source --no-check -x "$work/source"/yaml-cpp_*.dsc "$work/source/yaml-cpp" >/dev/null
 # -w: its warnings are nothing to us.
 if ! { cmake -G Ninja -S "$work/source/yaml-cpp" -B "$work/build/yaml-cpp" "${compilers[@]}" \
     -DCMAKE_CXX_FLAGS=-w -DYAML_CPP_BUILD_TESTS=OFF -DYAML_CPP_BUILD_TOOLS=OFF -DYAML_BUILD_SHARED_LIBS=OFF &&
@@ -93,6 +94,8 @@ tar -xf "$work/source/$boost"_*.orig.tar.* -C "$work/source/$boost" --strip-comp
     --exclude='*/doc' --exclude='*/test' --exclude='*/example' --exclude='*.html'
 echo "using gcc : mingw : x86_64-w64-mingw32-g++-posix ;" >"$work/user-config.jam"
 libraries=(log thread filesystem chrono atomic)
+targets=()
+for library in "${libraries[@]}"; do targets+=("libs/$library/build//boost_$library"); done
 (cd "$work/source/$boost" && b2 -j "$jobs" --user-config="$work/user-config.jam" \
     --build-dir="$work/build/boost" --layout=system toolset=gcc-mingw target-os=windows threadapi=win32 \
     binary-format=pe abi=ms architecture=x86 address-model=64 variant=release link=static \
@@ -100,7 +103,7 @@ libraries=(log thread filesystem chrono atomic)
     define=BOOST_LOG_WITHOUT_EVENT_LOG define=BOOST_LOG_WITHOUT_SYSLOG define=BOOST_LOG_WITHOUT_IPC \
     define=BOOST_LOG_WITHOUT_SETTINGS_PARSERS define=BOOST_LOG_WITHOUT_DEFAULT_FACTORIES \
     cxxflags=-w \
-    "${libraries[@]/#/libs/}" 2>&1) >"$work/boost.log" || true
+    "${targets[@]}" 2>&1) >"$work/boost.log" || true # what is missing is found below
 for library in "${libraries[@]}"; do
     archive=$(find "$work/build/boost" -name "libboost_$library.a" | head -1)
     if [ -z "$archive" ]; then
@@ -112,7 +115,18 @@ done
 
 # Headers alone. Never all of /usr/include, which is Linux's.
 cp -r /usr/include/{boost,catch2,CLI,nlohmann} "$prefix/include/"
-cp -r /usr/lib/cmake/Catch2 "$prefix/lib/cmake/"
+# Catch2's package names a library, which Linux's is; its headers are enough.
+mkdir "$prefix/lib/cmake/Catch2"
+cp /usr/lib/cmake/Catch2/{Catch2ConfigVersion,Catch,CatchAddTests}.cmake "$prefix/lib/cmake/Catch2/"
+cat >"$prefix/lib/cmake/Catch2/Catch2Config.cmake" <<'CMAKE'
+list(APPEND CMAKE_MODULE_PATH "${CMAKE_CURRENT_LIST_DIR}")
+if(NOT TARGET Catch2::Catch2)
+    add_library(Catch2::Catch2 INTERFACE IMPORTED)
+    get_filename_component(_include "${CMAKE_CURRENT_LIST_DIR}/../../../include" ABSOLUTE)
+    set_target_properties(Catch2::Catch2 PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "${_include}")
+    unset(_include)
+endif()
+CMAKE
 mkdir -p "$prefix/share/cmake"
 cp -r /usr/share/cmake/{CLI11,nlohmann_json} "$prefix/share/cmake/"
 mkdir "$prefix/lib/cmake/Boost-1.81.0"
@@ -133,7 +147,10 @@ foreach(_component IN LISTS Boost_FIND_COMPONENTS ITEMS log thread filesystem ch
     if(NOT EXISTS "${_archive}")
         set(Boost_FOUND OFF)
         set(Boost_NOT_FOUND_MESSAGE "${_archive} is not there")
-    elseif(NOT TARGET Boost::${_component})
+        continue()
+    endif()
+    set(Boost_${_component}_FOUND ON)
+    if(NOT TARGET Boost::${_component})
         add_library(Boost::${_component} STATIC IMPORTED)
         set_target_properties(Boost::${_component} PROPERTIES
             IMPORTED_CONFIGURATIONS RELEASE IMPORTED_LOCATION_RELEASE "${_archive}"

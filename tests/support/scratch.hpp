@@ -1,27 +1,21 @@
 // A directory of a test's own.
 #pragma once
 
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <string_view>
 #include <system_error>
 
+/// Makes a directory that nobody has, and sees to it that what is made from now on nobody else can
+/// write. Its path has '/' between its parts everywhere.
+std::string make_scratch_directory();
+
 /// Removed with everything in it. Every directory above it is root's or sticky, and what is made in
 /// it nobody else can write: fd2 trusts both.
 class scratch {
   public:
-    scratch() {
-        ::umask(022);
-        if (::mkdtemp(path_.data()) == nullptr) {
-            throw std::system_error(errno, std::generic_category(), "mkdtemp");
-        }
-    }
+    scratch() = default;
     ~scratch() {
         std::error_code ignored;
         std::filesystem::remove_all(path_, ignored);
@@ -33,12 +27,10 @@ class scratch {
     std::string operator/(std::string_view name) const { return path_ + '/' + std::string(name); }
 
     /// A directory in it, with those above, and its path.
-    std::string directory(const std::string& name, mode_t mode = 0755) const {
+    std::string directory(const std::string& name, unsigned mode = 0755) const {
         const std::string made = *this / name;
         std::filesystem::create_directories(made);
-        if (::chmod(made.c_str(), mode) != 0) {
-            throw std::system_error(errno, std::generic_category(), made);
-        }
+        std::filesystem::permissions(made, std::filesystem::perms(mode));
         return made;
     }
 
@@ -47,9 +39,9 @@ class scratch {
         const std::filesystem::path file = *this / name;
         std::filesystem::create_directories(file.parent_path());
         std::ofstream(file, std::ios::binary) << text;
-        return file.string();
+        return file.generic_string();
     }
 
   private:
-    std::string path_ = "/tmp/fd2-test-XXXXXX";
+    const std::string path_ = make_scratch_directory();
 };

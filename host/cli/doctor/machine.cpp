@@ -21,7 +21,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "base/files.hpp"
+#include "base/files.posix.hpp"
 #include "base/unique_fd.hpp"
 #include "forward/forwarder.hpp"
 

@@ -1,44 +1,10 @@
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
+#include <chrono>
 
 #include "base/clock.hpp"
 #include "base/failure.hpp"
+#include "base/home_process.hpp"
 #include "base/result.hpp"
-#include "base/unique_fd.hpp"
 #include "support/catch.hpp"
-
-TEST_CASE("a system failure names operation, object, reason and errno") {
-    const auto why = fd2::system_failure("open", "/etc/fd2/fd2.yaml", EMFILE);
-    CHECK(why.code == fd2::errc::resource);
-    CHECK(why.sys_errno == EMFILE);
-    CHECK(why.message == "open: /etc/fd2/fd2.yaml: Too many open files (EMFILE)");
-    CHECK(fd2::system_failure("fork", "", EPERM).message ==
-          "fork: Operation not permitted (EPERM)");
-}
-
-TEST_CASE("errno classes decide the fallback") {
-    CHECK(fd2::classify(ENOSYS) == fd2::errc::unsupported);
-    CHECK(fd2::classify(ENETUNREACH) == fd2::errc::unsupported);
-    CHECK(fd2::classify(EADDRNOTAVAIL) == fd2::errc::resource);
-    CHECK(fd2::classify(EACCES) == fd2::errc::denied);
-    CHECK(fd2::classify(EBADF) == fd2::errc::internal);
-}
-
-TEST_CASE("unique_fd closes once and keeps errno") {
-    int fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-    REQUIRE(fd >= 0);
-    {
-        fd2::unique_fd owner(fd);
-        fd2::unique_fd second(std::move(owner));
-        CHECK_FALSE(owner);
-        CHECK(second.get() == fd);
-        errno = 4711;
-    }
-    CHECK(errno == 4711);
-    CHECK(::fcntl(fd, F_GETFD) == -1);
-}
 
 TEST_CASE("poll time-outs round up, saturate and know never") {
     CHECK(fd2::poll_timeout(fd2::never, 0) == -1);
@@ -54,4 +20,17 @@ TEST_CASE("a result is a value or a failure") {
     CHECK(*good == 3);
     CHECK_FALSE(bad);
     CHECK(bad.error().code == fd2::errc::config);
+}
+
+TEST_CASE("the clock is the standard library's steady one") {
+    const auto before = std::chrono::steady_clock::now();
+    const fd2::nanoseconds_t present = fd2::now();
+    CHECK(fd2::deadline_of(before) <= present);
+    CHECK(present <= fd2::deadline_of(std::chrono::steady_clock::now()));
+    CHECK(fd2::deadline_of(fd2::time_point_of(present)) == present);
+}
+
+TEST_CASE("a process that is no fork is at home") {
+    CHECK(fd2::process_number() > 0);
+    CHECK(fd2::home_process().here());
 }

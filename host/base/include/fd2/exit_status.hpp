@@ -25,7 +25,7 @@ class exit_status {
     constexpr kind how() const noexcept { return how_; }
     constexpr bool success() const noexcept { return how_ == kind::exited && number_ == 0; }
 
-    /// 0 to 255 for `exited`, else -1.
+    /// 0 to 255 for `exited` (on Windows all 32 bits, which may be negative here), else -1.
     constexpr int code() const noexcept { return how_ == kind::exited ? number_ : -1; }
     /// The signal for `signalled`, else 0.
     constexpr int signal() const noexcept { return how_ == kind::signalled ? number_ : 0; }
@@ -44,7 +44,8 @@ class exit_status {
     bool core_;
 };
 
-/// "status 23", "signal SIGKILL", "unknown status (ECHILD)"; the same in every locale.
+/// "status 23", "status 0xC0000005" (from 0x80000000 on), "signal SIGKILL", "unknown status
+/// (ECHILD)"; the same in every locale.
 FD2_API std::string text_of(exit_status status);
 
 /// The number that a shell would show in $?: the code, 128+N for a signal, 125 for `lost` (the

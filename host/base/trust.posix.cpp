@@ -1,4 +1,4 @@
-#include "base/trust.hpp"
+#include "base/trust.posix.hpp"
 
 #include <sys/auxv.h>
 #include <unistd.h>
@@ -48,6 +48,15 @@ std::optional<distrust> distrust_of(const std::string& component, const struct s
         return distrust{component, "writable by others", "run: chmod go-w " + component};
     }
     return std::nullopt;
+}
+
+std::optional<distrust> distrust_of_open(const std::string& component, int fd,
+                                         const trusted_owner& owner) {
+    struct stat about {};
+    if (::fstat(fd, &about) != 0) {
+        return distrust{component, system_failure("fstat", "", errno).message, ""};
+    }
+    return distrust_of(component, about, owner);
 }
 
 std::optional<distrust> distrust_above(const std::string& resolved, const trusted_owner& owner) {
