@@ -21,6 +21,13 @@ FD2_PACKAGES_ci="clang clang-format libclang-rt-14-dev git"
 FD2_PACKAGES_windows="
     g++-mingw-w64-x86-64-posix wine64 libboost1.81-tools-dev dpkg-dev python3"
 FD2_PACKAGES_docs="python3 python3-markdown mandoc"
+# What scripts/test-ports needs: each part beside `build`.
+FD2_PACKAGES_contract="
+    g++-i686-linux-gnu g++-arm-linux-gnueabihf g++-powerpc-linux-gnu g++-s390x-linux-gnu
+    g++-aarch64-linux-gnu"
+FD2_PACKAGES_musl="gcc-12-source g++-12 musl-tools libboost1.81-tools-dev dpkg-dev make openssh-client
+    openssh-server rsync"
+FD2_PACKAGES_arm64="g++-aarch64-linux-gnu qemu-user-static dpkg-dev"
 FD2_PACKAGES_bench="libuv1-dev libbenchmark-dev pkg-config python3 rsync"
 
 # fd2_missing_packages GROUP...: the packages of these groups that are not installed.

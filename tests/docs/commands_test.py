@@ -36,6 +36,7 @@ BENCH = by_hand("takes minutes, and says nothing on a busy machine")
 MORE_STAGES = by_hand("is what runs the tests; its parts are CTest's business")
 SYSTEM = by_hand("writes to /etc; that the file is read is shown by tests/unit/settings")
 RELEASE = by_hand("takes minutes; .ci/run builds the preset dev, and tests/package installs it")
+PORTS = by_hand("is a stage of its own; installs compilers, and builds for minutes")
 PACKAGE, DEBIAN = "tests/package/test_package.py", "tests/package/test_debian.py"
 NEW_BACKEND = test(PACKAGE, "test_a_new_backend_builds_and_conforms")
 
@@ -71,6 +72,10 @@ ELSEWHERE = {
     "cmake --build --preset release": RELEASE,
     "cmake --install build/release":
         test(PACKAGE, "test_the_moved_command_uses_the_backends_of_its_tree"),
+    "scripts/test-ports": PORTS,
+    "scripts/lib/musl-deps.sh": PORTS,
+    "cmake --preset linux-musl && cmake --build --preset linux-musl": PORTS,
+    "scripts/linux-only": by_hand("tests/docs/CMakeLists.txt runs it with --check"),
     "c++ -std=c++20 program.cpp $(pkg-config --cflags --libs fd2) -o program":
         test(PACKAGE, "test_a_program_builds_with_pkg_config_and_the_plain_compiler"),
 }

@@ -1,0 +1,276 @@
+#!/usr/bin/env bash
+# Builds what a static fd2 needs beside musl, of which Debian has the C library alone: the C++
+# run-time library, Boost.Log and what it uses, yaml-cpp and libmd, all static, from Debian's sources;
+# and compilers musl-cc and musl-c++ that find them.
+#
+#     scripts/lib/musl-deps.sh            builds what is missing, and says where it lies
+#     scripts/lib/musl-deps.sh --where    says where it lies, and fails if it is not there
+#
+# It lies in ${XDG_CACHE_HOME:-~/.cache}/fd2/musl/<key>; the key is made of the packages' versions and of
+# this file. It takes some five minutes and is laid there whole or not at all.
+set -euo pipefail
+
+boost=boost1.81
+# Those that this is run with (scripts/lib/packages.sh, groups `build` and `musl`).
+packages=(libboost1.81-dev libyaml-cpp-dev libmd-dev libcli11-dev nlohmann-json3-dev linux-libc-dev
+    musl-dev gcc-12-source g++-12)
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+source "$here/apt-lists.sh"
+# shellcheck disable=SC2016 # dpkg-query's own variables
+versions=$(dpkg-query -W -f '${Package} ${Version} ${source:Package} ${source:Version}\n' "${packages[@]}")
+key=$({ echo "$versions"; cat "$here/musl-deps.sh"; } | sha256sum | cut -c1-16)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/fd2/musl
+target=$cache/$key
+
+if [ -f "$target/complete" ]; then
+    echo "$target"
+    exit 0
+fi
+if [ "${1:-}" = --where ]; then
+    echo "$target is not there: run scripts/lib/musl-deps.sh" >&2
+    exit 1
+fi
+
+mkdir -p "$cache"
+exec 9>"$cache/lock"
+flock 9 # another one that builds the same
+if [ -f "$target/complete" ]; then
+    echo "$target"
+    exit 0
+fi
+work=$(mktemp -d "$cache/work.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+exec 3>&1 >&2 # what is printed on the way is not the answer
+
+machine=$(uname -m)
+prefix=$work/out
+jobs=$(nproc)
+mkdir -p "$work"/{source,build} "$prefix"/{bin,include,lib/cmake,share/cmake}
+
+# or_show FUNCTION: its output goes to a file, the end of which is shown if it fails. The function runs
+# in a shell of its own, which ends at the first failure.
+or_show() {
+    local log=$work/$1.log status=0
+    set +e
+    (set -e; "$1") >"$log" 2>&1
+    status=$?
+    set -e
+    if [ $status -ne 0 ]; then
+        tail -40 "$log" | cut -c 1-400
+        return 1
+    fi
+}
+
+# source_version PACKAGE: the source version of an installed package.
+source_version() { awk -v name="$1" '$1 == name { print $4 }' <<<"$versions"; }
+
+# ---- compilers: gcc with musl's headers and start files, as musl-tools has it for C -------------
+
+specs=/usr/lib/$machine-linux-musl/musl-gcc.specs
+cat >"$prefix/bin/musl-cc" <<SH
+#!/bin/sh
+# Written by musl-deps.sh: gcc with musl.
+root=\$(dirname "\$0")/..
+exec $machine-linux-gnu-gcc-12 "\$@" -idirafter "\$root/include" -L"\$root/lib" -specs $specs
+SH
+cat >"$prefix/bin/musl-c++" <<SH
+#!/bin/sh
+# Written by musl-deps.sh: g++ with musl and the C++ library that lies here.
+root=\$(dirname "\$0")/..
+exec $machine-linux-gnu-g++-12 -nostdinc++ -isystem "\$root/include/c++" \\
+    -isystem "\$root/include/c++/$machine-linux-musl" -isystem "\$root/include/c++/backward" \\
+    "\$@" -idirafter "\$root/include" -L"\$root/lib" -specs $specs
+SH
+chmod 755 "$prefix/bin"/*
+# The kernel's headers. Never all of /usr/include, which is the other C library's.
+cp -r /usr/include/{linux,asm-generic} "/usr/include/$machine-linux-gnu/asm" "$prefix/include/"
+export PATH="$prefix/bin:$PATH"
+
+# gcc's unwinder finds an object's tables by a function that only the other C library has.
+cat >"$work/build/find_object.c" <<'C'
+#define _GNU_SOURCE
+#include <link.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* As glibc's <dlfcn.h> has it, on machines where it names no base of the data. */
+struct dl_find_object {
+    unsigned long long flags;
+    void *map_start, *map_end;
+    struct link_map *map;
+    void *eh_frame;
+    unsigned long long reserved[7];
+};
+
+struct search {
+    uintptr_t pc;
+    struct dl_find_object *out;
+};
+
+static int look(struct dl_phdr_info *info, size_t size, void *argument) {
+    struct search *search = argument;
+    const ElfW(Phdr) *found = NULL, *tables = NULL;
+    (void)size;
+    for (int i = 0; i < info->dlpi_phnum; ++i) {
+        const ElfW(Phdr) *each = info->dlpi_phdr + i;
+        const uintptr_t start = info->dlpi_addr + each->p_vaddr;
+        if (each->p_type == PT_GNU_EH_FRAME) tables = each;
+        if (each->p_type == PT_LOAD && search->pc >= start && search->pc - start < each->p_memsz)
+            found = each;
+    }
+    if (!found || !tables) return 0;
+    search->out->map_start = (void *)(info->dlpi_addr + found->p_vaddr);
+    search->out->map_end = (char *)search->out->map_start + found->p_memsz;
+    search->out->eh_frame = (void *)(info->dlpi_addr + tables->p_vaddr);
+    return 1;
+}
+
+int _dl_find_object(void *pc, struct dl_find_object *out) {
+    struct search search = {(uintptr_t)pc, out};
+    *out = (struct dl_find_object){0};
+    return dl_iterate_phdr(look, &search) ? 0 : -1;
+}
+C
+musl-cc -O2 -fPIC -c -o "$work/build/find_object.o" "$work/build/find_object.c"
+
+# ---- the C++ library ----------------------------------------------------------------------------
+
+echo "Building the C++ library"
+gcc=$work/source/gcc
+unpack_gcc() {
+    local top
+    mkdir "$gcc"
+    top=$(basename /usr/src/gcc-12/gcc-12.*.tar.xz -dfsg.tar.xz)
+    tar -xf "/usr/src/gcc-12/$top"-dfsg.tar.xz -C "$gcc" --strip-components=1 \
+        --exclude='*/testsuite/*/*' \
+        "$top"/{config,include,libgcc,libiberty,libstdc++-v3,libtool-ldflags,ltmain.sh,mkinstalldirs,move-if-change} \
+        "$top"/{config-ml.in,config.guess,config.rpath,config.sub,install-sh,missing} \
+        "$top"/gcc/{BASE-VER,DATESTAMP,DEV-PHASE}
+    # Threads are always there: weak references to them would be null in a static program.
+    sed -i 's/^#define GCC_GTHR_H$/&\n#undef GTHREAD_USE_WEAK\n#define GTHREAD_USE_WEAK 0/' "$gcc/libgcc/gthr.h"
+    ln -s gthr-posix.h "$gcc/libgcc/gthr-default.h" # where its configure looks, without the rest of gcc
+}
+cxx_library() {
+    mkdir "$work/build/libstdc++"
+    cd "$work/build/libstdc++"
+    # What is yet to be built is not to be found.
+    cat >"$work/build/bare-c++" <<SH
+#!/bin/sh
+exec $machine-linux-gnu-g++-12 -nostdinc++ "\$@" -idirafter "$prefix/include" -specs $specs
+SH
+    chmod 755 "$work/build/bare-c++"
+    "$gcc/libstdc++-v3/configure" --build="$machine-linux-gnu" --host="$machine-linux-musl" \
+        --prefix="$prefix" --with-gxx-include-dir="$prefix/include/c++" --disable-shared \
+        --disable-multilib --disable-libstdcxx-pch --disable-nls CC=musl-cc CXX="$work/build/bare-c++" \
+        CFLAGS='-O2 -fPIC' CXXFLAGS='-O2 -fPIC'
+    make -j "$jobs"
+    make install
+}
+# By itself in the cache as well: it takes longest, and changes least.
+cxx=$cache/c++-$({ grep -E '^(gcc-12-source|musl-dev|g[+][+]-12) ' <<<"$versions"; declare -f cxx_library; } |
+    sha256sum | cut -c1-16)
+if [ ! -d "$cxx" ]; then
+    unpack_gcc
+    or_show cxx_library
+    mkdir -p "$work/c++"/{lib,include}
+    cp "$prefix"/lib/lib{std,sup}c++.a "$work/c++/lib/"
+    cp -r "$prefix/include/c++" "$work/c++/include/"
+    mv "$work/c++" "$cxx"
+fi
+cp -r "$cxx"/{lib,include} "$prefix/"
+ar r "$prefix/lib/libstdc++.a" "$work/build/find_object.o" 2>/dev/null
+rm -rf "$prefix"/lib/*.la "$prefix"/lib/*.py "$prefix"/share/gcc*
+
+# ---- Debian's sources ---------------------------------------------------------------------------
+
+echo "Downloading the sources of $boost, yaml-cpp and libmd (75 MB)"
+fd2_apt_lists "$work/apt" deb-src
+(cd "$work/source" && "${fd2_apt[@]}" source --download-only \
+    "$boost=$(source_version libboost1.81-dev)" "yaml-cpp=$(source_version libyaml-cpp-dev)" \
+    "libmd=$(source_version libmd-dev)" >>"$work/apt/log")
+for each in yaml-cpp libmd; do
+    dpkg-source --no-check -x "$work/source/$each"_*.dsc "$work/source/$each" >/dev/null
+done
+
+echo "Building yaml-cpp and libmd"
+yaml_cpp() {
+    # -w: its warnings are nothing to us.
+    cmake -G Ninja -S "$work/source/yaml-cpp" -B "$work/build/yaml-cpp" \
+        -DCMAKE_C_COMPILER=musl-cc -DCMAKE_CXX_COMPILER=musl-c++ -DCMAKE_BUILD_TYPE=Release \
+        -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_CXX_FLAGS=-w -DBUILD_SHARED_LIBS=OFF \
+        -DYAML_CPP_BUILD_TESTS=OFF -DYAML_CPP_BUILD_TOOLS=OFF -DYAML_BUILD_SHARED_LIBS=OFF
+    cmake --build "$work/build/yaml-cpp" -j "$jobs" --target install
+}
+libmd() {
+    cd "$work/source/libmd"
+    [ -x configure ] || autoreconf -fi
+    ./configure --host="$machine-linux-musl" --prefix="$prefix" --disable-shared CC=musl-cc
+    make -j "$jobs" -C src install
+    make -C include install
+}
+or_show yaml_cpp
+or_show libmd
+
+# Without the documents and tests, which are most of it. Of Boost.Log what fd2 uses: no parser of
+# settings, which would need Boost.Regex.
+echo "Building Boost.Log and what it uses: takes some minutes"
+mkdir "$work/source/$boost"
+tar -xf "$work/source/$boost"_*.orig.tar.* -C "$work/source/$boost" --strip-components=1 \
+    --exclude='*/doc' --exclude='*/test' --exclude='*/example' --exclude='*.html'
+echo "using gcc : musl : $prefix/bin/musl-c++ ;" >"$work/user-config.jam"
+libraries=(log thread filesystem chrono atomic)
+targets=()
+for library in "${libraries[@]}"; do targets+=("libs/$library/build//boost_$library"); done
+(cd "$work/source/$boost" && b2 -j "$jobs" --user-config="$work/user-config.jam" \
+    --build-dir="$work/build/boost" --layout=system toolset=gcc-musl variant=release link=static \
+    threading=multi runtime-link=static define=BOOST_LOG_WITHOUT_SYSLOG define=BOOST_LOG_WITHOUT_IPC \
+    define=BOOST_LOG_WITHOUT_SETTINGS_PARSERS define=BOOST_LOG_WITHOUT_DEFAULT_FACTORIES \
+    cxxflags='-w -fPIC' "${targets[@]}" 2>&1) >"$work/boost.log" || true # what is missing is found below
+for library in "${libraries[@]}"; do
+    archive=$(find "$work/build/boost" -name "libboost_$library.a" | head -1)
+    if [ -z "$archive" ]; then
+        tail -60 "$work/boost.log"
+        exit 1
+    fi
+    cp "$archive" "$prefix/lib/"
+done
+
+# ---- headers alone, and where CMake looks ---------------------------------------------------------
+
+cp -r /usr/include/{boost,CLI,nlohmann} "$prefix/include/"
+cp -r /usr/share/cmake/{CLI11,nlohmann_json} "$prefix/share/cmake/"
+mkdir "$prefix/lib/cmake/Boost-1.81.0"
+cat >"$prefix/lib/cmake/Boost-1.81.0/BoostConfig.cmake" <<'CMAKE'
+# Written by musl-deps.sh: the components of Boost that lie here, all of them static.
+get_filename_component(_boost "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
+set(Boost_FOUND ON)
+set(Boost_VERSION 1.81.0)
+if(NOT TARGET Boost::headers)
+    add_library(Boost::headers INTERFACE IMPORTED) # musl-c++ finds them
+endif()
+foreach(_component IN LISTS Boost_FIND_COMPONENTS ITEMS log thread filesystem chrono atomic)
+    set(_archive "${_boost}/lib/libboost_${_component}.a")
+    if(NOT EXISTS "${_archive}")
+        set(Boost_FOUND OFF)
+        set(Boost_NOT_FOUND_MESSAGE "${_archive} is not there")
+    elseif(NOT TARGET Boost::${_component})
+        add_library(Boost::${_component} STATIC IMPORTED)
+        set_target_properties(Boost::${_component} PROPERTIES
+            IMPORTED_CONFIGURATIONS RELEASE IMPORTED_LOCATION_RELEASE "${_archive}")
+    endif()
+endforeach()
+unset(_boost)
+unset(_archive)
+CMAKE
+cat >"$prefix/lib/cmake/Boost-1.81.0/BoostConfigVersion.cmake" <<'CMAKE'
+set(PACKAGE_VERSION 1.81.0)
+if(NOT PACKAGE_FIND_VERSION VERSION_GREATER PACKAGE_VERSION)
+    set(PACKAGE_VERSION_COMPATIBLE ON)
+endif()
+CMAKE
+echo "$versions" >"$prefix/complete"
+rm -rf "$target"
+# Paths in what CMake installed are relative, so it may be moved.
+mv "$prefix" "$target"
+echo "$target" >&3
