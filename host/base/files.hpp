@@ -66,7 +66,8 @@ result<std::size_t> read_some(int fd, char* data, std::size_t size);
 /// Writes all of it to a descriptor that blocks.
 status write_all(int fd, std::string_view bytes);
 
-/// Gives `from` the name `to`, whatever had it before: at every moment there is one of the two.
+/// Gives `from` the name `to`, whatever had it before: at every moment there is one of the two. On
+/// Windows it fails while somebody has `to` open.
 status replace_file(const std::string& from, const std::string& to);
 
 /// Calls `take` with the names in a directory, hidden ones included, in no order, as long as it

@@ -3,9 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
 
+#include "base/find_last.hpp"
 #include "base/flow.hpp"
 #include "base/line_view.hpp"
 
@@ -61,7 +61,7 @@ inline std::size_t first_line(std::string_view text) noexcept {
 /// Bytes of `text` up to and including its last '\n'; 0 if there is none.
 inline std::size_t whole_lines(std::string_view text) noexcept {
     if (text.empty()) return 0;
-    const void* last = ::memrchr(text.data(), '\n', text.size());
+    const void* last = find_last(text.data(), '\n', text.size());
     if (last == nullptr) return 0;
     return static_cast<std::size_t>(static_cast<const char*>(last) - text.data()) + 1;
 }

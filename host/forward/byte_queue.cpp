@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/find_last.hpp"
 #include "forward/forwarder_state.hpp"
 
 namespace fd2::forward {
@@ -21,7 +22,7 @@ void piece::advance(std::size_t written) noexcept {
 
 std::size_t whole_unit(const std::uint8_t* data, std::size_t size, std::size_t whole) noexcept {
     if (size <= whole) return size;
-    const void* last = ::memrchr(data, '\n', whole);
+    const void* last = find_last(data, '\n', whole);
     if (last == nullptr) return whole;
     return static_cast<std::size_t>(static_cast<const std::uint8_t*>(last) - data) + 1;
 }

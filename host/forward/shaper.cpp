@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "base/find_last.hpp"
 #include "base/utf8.hpp"
 #include "forward/options.hpp"
 
@@ -16,7 +17,7 @@ const std::uint8_t* bytes_of(const std::string& text) {
 
 /// The size of `data` up to and including its last newline; 0 without one.
 std::size_t whole_lines(const std::uint8_t* data, std::size_t size) noexcept {
-    const void* last = size == 0 ? nullptr : ::memrchr(data, '\n', size);
+    const void* last = size == 0 ? nullptr : find_last(data, '\n', size);
     if (last == nullptr) return 0;
     return static_cast<std::size_t>(static_cast<const std::uint8_t*>(last) - data) + 1;
 }

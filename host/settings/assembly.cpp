@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/files.hpp"
+
 namespace fd2::settings {
 namespace {
 
@@ -52,7 +54,7 @@ bool assembly::assign(const key_info& key, const std::vector<scalar>& items, con
                         "delete one of them");
             good = false;
         } else {
-            if (key.type == key_type::backends && item.value->front() != '/') {
+            if (key.type == key_type::backends && !is_absolute(*item.value)) {
                 mentions.push_back({*item.value, path, items[i].at, items.size() == 1});
             }
             out.push_back(std::move(*item.value));

@@ -8,6 +8,7 @@
 #include "base/text_list.hpp"
 #include "settings/names.hpp"
 #include "settings/nearest.hpp"
+#include "settings/places.hpp"
 #include "settings/quantity.hpp"
 
 namespace fd2::settings {
@@ -318,7 +319,8 @@ std::string text_of(const key_info& key, const value& v) {
         case key_type::directories:
             break;
     }
-    return join(items_of(v), key.type == key_type::directories ? ":" : ",");
+    return join(items_of(v),
+                std::string(1, key.type == key_type::directories ? between_directories : ','));
 }
 
 const std::vector<std::string>& items_of(const value& v) {

@@ -25,7 +25,7 @@ enum class key_type : std::uint8_t {
     file,          ///< an absolute path, or `off` (empty); `choices`: its placeholders
     backends,      ///< a list of backends, not empty
     capabilities,  ///< a list out of `choices`
-    directories    ///< a list of absolute paths; separated by ':' in a variable
+    directories    ///< a list of absolute paths; separated by ':' in a variable (Windows: ';')
 };
 
 /// More items than there are backends, capabilities and sensible directories; bounds the work that

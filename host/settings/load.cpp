@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "base/files.hpp"
 #include "settings/assembly.hpp"
 #include "settings/drop_ins.hpp"
 #include "settings/nearest.hpp"
@@ -31,7 +32,7 @@ surroundings look_around(const inputs& input) {
         const auto equals = text.find('=');
         if (equals == std::string_view::npos || equals + 1 == text.size()) continue;
         const auto name = text.substr(0, equals), word = text.substr(equals + 1);
-        if (name == "HOME" && out.home.empty()) {
+        if (name == home_variable && out.home.empty()) {
             out.home = word;
         } else if (name == "XDG_CONFIG_HOME" && out.xdg_config_home.empty()) {
             out.xdg_config_home = word;
@@ -47,11 +48,10 @@ surroundings look_around(const inputs& input) {
 
 /// The user's file, or empty. A relative directory is not one (XDG base directory specification).
 std::string user_file(const surroundings& around) {
-    constexpr std::string_view name = "/fd2/fd2.yaml";
-    if (around.xdg_config_home.starts_with('/')) {
-        return std::string(around.xdg_config_home).append(name);
+    if (is_absolute(around.xdg_config_home)) {
+        return absolute(around.xdg_config_home).append("/fd2/fd2.yaml");
     }
-    if (around.home.starts_with('/')) return std::string(around.home) + "/.config" + name.data();
+    if (is_absolute(around.home)) return file_at_home(absolute(around.home));
     return {};
 }
 

@@ -3,6 +3,7 @@
 //   built-in · /etc/fd2/fd2.yaml · /etc/fd2/fd2.yaml.d/*.yaml · $XDG_CONFIG_HOME/fd2/fd2.yaml ·
 //   $XDG_CONFIG_HOME/fd2/fd2.yaml.d/*.yaml · FD2_* variables · options
 //
+// (On Windows %ProgramData%\fd2\fd2.yaml and %APPDATA%\fd2\fd2.yaml.)
 // Later wins, key by key (a list replaces a list). --config, or else FD2_CONFIG, names a file that
 // stands for all of them; the word `none` means no file at all.
 //
@@ -19,6 +20,7 @@
 #include <vector>
 
 #include "settings/origin.hpp"
+#include "settings/places.hpp"
 #include "settings/rules.hpp"
 #include "settings/settings.hpp"
 
@@ -27,7 +29,7 @@ namespace fd2::settings {
 /// One `key=value` of the command line.
 struct option_value {
     std::string key;    ///< "capture.tail", "backends" (both lists), "options.pipe.capacity"
-    std::string value;  ///< lists: items separated by ',' (paths by ':')
+    std::string value;  ///< lists: items separated by ',' (paths by ':', on Windows ';')
     std::string name;   ///< as the user knows it: "--tail"
 };
 
@@ -54,7 +56,7 @@ struct inputs {
     /// A mistake in one of the usual files is not an error: that file is left out, with one
     /// warning. For fd2 as a link called `ssh`, whose caller may not know of fd2.
     bool forgiving = false;
-    std::string system_file = "/etc/fd2/fd2.yaml";
+    std::string system_file = usual_system_file();
     /// What rules are held against; null: none applies. Read during the call only.
     const run_facts* facts = nullptr;
 };

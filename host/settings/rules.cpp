@@ -1,12 +1,11 @@
 #include "settings/rules.hpp"
 
-#include <fnmatch.h>
-
 #include <algorithm>
 
 #include "base/text_list.hpp"
 #include "settings/assembly.hpp"
 #include "settings/rollout.hpp"
+#include "settings/wildcard.hpp"
 
 namespace fd2::settings {
 namespace {
@@ -70,7 +69,7 @@ bool matches_patterns(const std::vector<std::string>& patterns, std::string_view
     bool found = false;
     for (const std::string& one : patterns) {
         const bool negated = one.starts_with('!');
-        if (::fnmatch(one.c_str() + (negated ? 1 : 0), whole.c_str(), 0) != 0) continue;
+        if (!matches_wildcard(negated ? one.substr(1) : one, whole)) continue;
         if (negated) return false;
         found = true;
     }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "settings/keys.hpp"
+#include "settings/places.hpp"
 #include "settings/quantity.hpp"
 #include "settings/values.hpp"
 
@@ -254,8 +255,9 @@ std::string commented_defaults() {
         "# yaml-language-server: $schema=fd2.schema.json\n"
         "#\n"
         "# Every key of fd2 with its built-in value. Copy only what you want to change to\n"
-        "# /etc/fd2/fd2.yaml or ~/.config/fd2/fd2.yaml; the later one wins, then FD2_* "
-        "variables\n"
+        "# " +
+        std::string(usual_files) +
+        "; the later one wins, then FD2_* variables\n"
         "# (FD2_CAPTURE_TAIL=1MiB), then options. `fd2 config check` finds mistakes, and\n"
         "# `fd2 config show --origin` shows where each value came from.\n"
         "#\n"

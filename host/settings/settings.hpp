@@ -16,6 +16,7 @@
 
 #include "base/clock.hpp"
 #include "base/forward_mode.hpp"
+#include "settings/defaults.hpp"
 #include "settings/origin.hpp"
 
 namespace fd2::settings {
@@ -96,18 +97,14 @@ using option_map = std::map<std::string, raw_option, std::less<>>;
 
 struct feature_settings {
     /// On where the parity matrix passes in CI (docs/parity.md), off on every other platform.
-#ifdef __linux__
-    bool ssh_socketpair_stderr = true;
-#else
-    bool ssh_socketpair_stderr = false;
-#endif
+    bool ssh_socketpair_stderr = async_captures;
     bool operator==(const feature_settings&) const = default;
 };
 
 /// Names of backends (or absolute paths of plugins), the preferred one first. Never empty.
 struct backend_settings {
-    std::vector<std::string> sync{"socketpair", "pipe"};
-    std::vector<std::string> async{"tokio-like-async", "socketpair", "pipe"};
+    std::vector<std::string> sync = usual_sync_backends();
+    std::vector<std::string> async = usual_async_backends();
     bool operator==(const backend_settings&) const = default;
 };
 

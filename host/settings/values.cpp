@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/files.hpp"
 #include "base/plain_text.hpp"
 #include "base/text_list.hpp"
 #include "settings/nearest.hpp"
+#include "settings/places.hpp"
 
 namespace fd2::settings {
 namespace {
@@ -74,8 +76,10 @@ converted<std::string> to_path(const scalar& written, std::string advice) {
             {},
             {display(written.text) + " is not absolute", "write the full path: ~ is not expanded"}};
     }
-    if (written.text.front() != '/') {
-        return {{}, {display(written.text) + " is not an absolute path", "start it with /"}};
+    if (!is_absolute(written.text)) {
+        return {{},
+                {display(written.text) + " is not an absolute path",
+                 "start it with " + std::string(absolute_begins)}};
     }
     if (written.text.find('\n') != std::string::npos) {
         return {{}, {"the path contains a line break", "write it on one line"}};
@@ -87,13 +91,13 @@ converted<std::string> to_backend(const scalar& written) {
     if (written.text == "inherit") {
         return {{}, {"inherit is not a backend", "leave it out: fallback.inherit decides"}};
     }
-    if (written.text.find('/') == std::string::npos) {
+    if (written.text.find('/') == std::string::npos && !is_absolute(written.text)) {
         if (is_name(written.text)) return {written.text};
         return {{},
                 {display(written.text) + " is not a valid backend name",
                  "write a name such as socketpair"}};
     }
-    if (written.text.front() != '/' || written.text.back() == '/') {
+    if (!is_absolute(written.text) || written.text.back() == '/') {
         return {{},
                 {display(written.text) + " is neither a name nor an absolute path",
                  "write the backend's name, or the plugin's whole path"}};

@@ -7,6 +7,7 @@
 #include "base/files.hpp"
 #include "settings/assembly.hpp"
 #include "settings/nearest.hpp"
+#include "settings/places.hpp"
 
 namespace fd2::settings {
 namespace {
@@ -36,7 +37,7 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 
 /// A path on the command line or in a variable is the caller's: a relative one is relative to the
 /// working directory. (One that begins with ~ is a mistake: the shell did not expand it.)
-std::string path_of(std::string_view written) {
+std::string absolute_path(std::string_view written) {
     return written.starts_with('~') ? std::string(written) : absolute(written);
 }
 
@@ -44,8 +45,8 @@ std::string path_of(std::string_view written) {
 std::vector<scalar> list_of(const key_info& key, std::string_view text, const origin& at) {
     std::vector<scalar> out;
     const bool are_paths = key.type == key_type::directories;
-    for (const auto piece : split(text, are_paths ? ':' : ',')) {
-        out.push_back({are_paths ? path_of(piece) : std::string(piece), false, at});
+    for (const auto piece : split(text, are_paths ? between_directories : ',')) {
+        out.push_back({are_paths ? absolute_path(piece) : std::string(piece), false, at});
     }
     return out;
 }
@@ -59,7 +60,7 @@ void assign(const key_info& key, std::string_view text, const origin& at, assemb
     std::string written(text);
     const bool is_path = key.type == key_type::file && written != "off" &&
                          !to_bool({written, false, at}).value;  // `no` is another `off`
-    if (is_path) written = path_of(text);
+    if (is_path) written = absolute_path(text);
     out.assign(key, {std::move(written), false, at});
 }
 
