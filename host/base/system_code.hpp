@@ -32,6 +32,7 @@ extern const int not_permitted;   ///< EPERM
 extern const int denied;          ///< EACCES
 extern const int not_supported;   ///< ENOTSUP
 extern const int interrupted;     ///< EINTR
+extern const int io_error;        ///< EIO
 extern const int no_child;        ///< ECHILD
 }  // namespace system_code
 

@@ -18,6 +18,7 @@ const int not_permitted = EPERM;
 const int denied = EACCES;
 const int not_supported = ENOTSUP;
 const int interrupted = EINTR;
+const int io_error = EIO;
 const int no_child = ECHILD;
 }  // namespace system_code
 

@@ -24,6 +24,7 @@ const int not_permitted = ERROR_PRIVILEGE_NOT_HELD;
 const int denied = ERROR_ACCESS_DENIED;
 const int not_supported = ERROR_NOT_SUPPORTED;
 const int interrupted = ERROR_CANCELLED;
+const int io_error = ERROR_IO_DEVICE;
 const int no_child = ERROR_WAIT_NO_CHILDREN;
 }  // namespace system_code
 
@@ -106,6 +107,7 @@ constexpr std::array codes{
     FD2_CODE(ERROR_WORKING_SET_QUOTA, resource),
     FD2_CODE(ERROR_PAGEFILE_QUOTA, resource),
     FD2_CODE(ERROR_COMMITMENT_LIMIT, resource),
+    FD2_CODE(ERROR_IO_DEVICE, internal),
     FD2_CODE(ERROR_TIMEOUT, timedout),
     FD2_CODE(ERROR_NOT_ENOUGH_QUOTA, resource),
     FD2_CODE(WSAEINTR, internal),

@@ -71,13 +71,13 @@ void byte_queue::push_front(const piece& bytes) {
     account(bytes);
 }
 
-int byte_queue::gather(iovec* parts, int count, std::size_t limit, std::size_t whole) noexcept {
+int byte_queue::gather(part* parts, int count, std::size_t limit, std::size_t whole) noexcept {
     int used = 0;
     for (auto it = segments_.begin(); it != segments_.end() && used < count && limit > 0; ++it) {
         std::size_t size = std::min(it->bytes.size() - it->at, limit);
         if (whole != 0) size = whole_unit(it->bytes.data() + it->at, size, whole);
-        parts[used].iov_base = it->bytes.data() + it->at;
-        parts[used].iov_len = size;
+        parts[used].data = it->bytes.data() + it->at;
+        parts[used].size = size;
         it->in_flight = true;
         ++used;
         limit -= size;

@@ -2,8 +2,6 @@
 // forwarder's mutex guards it. Bytes handed out by `gather` stay where they are until `consume`.
 #pragma once
 
-#include <sys/uio.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -12,6 +10,7 @@
 
 namespace fd2::forward {
 
+struct part;
 struct stream_state;
 
 /// Bytes to be written, how many of the child's they stand for, and whose they are (null: a note).
@@ -51,7 +50,7 @@ class byte_queue {
     /// Fills `parts` from the front with at most `limit` bytes and marks them as in flight. With
     /// `whole` set, only so much that a write of up to `whole` bytes ends at the end of a line
     /// where it can. Only when nothing is in flight.
-    int gather(iovec* parts, int count, std::size_t limit, std::size_t whole) noexcept;
+    int gather(part* parts, int count, std::size_t limit, std::size_t whole) noexcept;
 
     /// The first `written` of the gathered bytes are gone: adds them to their owners'
     /// `forwarded`. Nothing is in flight any more.

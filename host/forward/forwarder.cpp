@@ -1,14 +1,12 @@
 #include "forward/forwarder.hpp"
 
-#include <poll.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <new>
 #include <string>
 #include <utility>
 
 #include "base/signal_mask.hpp"
+#include "base/system_code.hpp"
 #include "forward/forwarder_state.hpp"
 
 namespace fd2::forward {
@@ -27,8 +25,8 @@ sent write_now(writer& out, const std::uint8_t* data, std::size_t size, std::siz
         const std::uint8_t* const start = data + total.bytes;
         std::size_t part_size = std::min(size - total.bytes, out.limit());
         if (whole != 0) part_size = whole_unit(start, part_size, whole);
-        const iovec part{const_cast<std::uint8_t*>(start), part_size};
-        const sent one = out.write(&part, 1);
+        const part whole_part{start, part_size};
+        const sent one = out.write(&whole_part, 1);
         total.bytes += one.bytes;
         total.error = one.error;
         if (one.bytes < part_size) break;
@@ -42,15 +40,15 @@ sent write_patiently(writer& out, const std::uint8_t* data, std::size_t size, st
     sent total = write_now(out, data, size, whole);
     if (patience == 0 || out.wait_fd() < 0) return total;
     nanoseconds_t limit = 0;
-    while (total.bytes < size && (total.error == 0 || total.error == EAGAIN)) {
+    while (total.bytes < size && (total.error == 0 || total.error == system_code::would_block)) {
         const nanoseconds_t present = now();
         if (limit == 0) limit = after(present, patience);
         if (present >= limit) break;
-        pollfd writable{out.wait_fd(), POLLOUT, 0};
-        if (::poll(&writable, 1, poll_timeout(limit, present)) <= 0) break;
-        if ((writable.revents & POLLOUT) == 0) break;  // an error: whoever writes next sees it
+        // Broken: whoever writes next sees it.
+        if (wait_writable(out.wait_fd(), poll_timeout(limit, present)) != readiness::writable)
+            break;
         const sent more = write_now(out, data + total.bytes, size - total.bytes, whole);
-        if (more.bytes == 0 && more.error == EAGAIN) break;
+        if (more.bytes == 0 && more.error == system_code::would_block) break;
         total.bytes += more.bytes;
         total.error = more.error;
     }
@@ -326,7 +324,7 @@ bool forwarder_state::deliver(guard& lock, piece bytes) {
             queue.passed(done.bytes == 0 ? before : bytes.data[done.bytes - 1]);
         }
         bytes.advance(done.bytes);
-        if (done.error != 0 && done.error != EAGAIN) {
+        if (done.error != 0 && done.error != system_code::would_block) {
             fail(lock, "write", done.error);
             return false;
         }

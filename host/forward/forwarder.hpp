@@ -108,8 +108,8 @@ class forwarder {
     /// The errno that ended forwarding, 0 while it works.
     int failed() const noexcept;
 
-    /// How the descriptor is written: "socket", "reopened", "splice", "terminal", "plain", or
-    /// "none" when it was unusable from the start.
+    /// How the descriptor is written: "socket", "reopened", "splice", "terminal", "plain", "pipe",
+    /// or "none" when it was unusable from the start.
     std::string_view writer_name() const noexcept;
 
   private:

@@ -34,12 +34,12 @@
 // If the thread cannot be made, the offering thread waits itself, up to `stall` (write_here).
 //
 // forwarder.cpp holds bytes on their way in, forwarder_thread.cpp those on their way out.
+//
+// On Windows nothing but a file can be written without perhaps waiting for ever, so there the
+// thread does all other writing.
 #pragma once
 
 #include <fd2/observer.hpp>
-
-#include <pthread.h>
-#include <time.h>
 
 #include <cstdint>
 #include <deque>
@@ -50,89 +50,13 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "base/unique_fd.hpp"
 #include "forward/byte_queue.hpp"
 #include "forward/forwarder.hpp"
 #include "forward/shaper.hpp"
+#include "forward/worker.hpp"
 #include "forward/writer.hpp"
 
 namespace fd2::forward {
-
-using guard = std::unique_lock<std::mutex>;
-
-/// A condition variable on the monotonic clock. std::condition_variable's wait on steady_clock goes
-/// through pthread_cond_clockwait, which gcc 12's thread sanitizer does not know.
-class monitor {
-  public:
-    monitor() noexcept;
-    ~monitor() { ::pthread_cond_destroy(&condition_); }
-    monitor(const monitor&) = delete;
-    monitor& operator=(const monitor&) = delete;
-
-    void notify_all() noexcept { ::pthread_cond_broadcast(&condition_); }
-
-    /// Waits for a notification, at most until `deadline`; may return early for no reason.
-    void wait_until(guard& lock, nanoseconds_t deadline) noexcept;
-
-  private:
-    pthread_cond_t condition_;
-};
-
-/// The forwarder's thread and the descriptor that wakes it. The forwarder's mutex guards all but
-/// the calls themselves.
-class worker {
-  public:
-    worker() noexcept = default;
-    ~worker() { join(); }
-    worker(const worker&) = delete;
-    worker& operator=(const worker&) = delete;
-
-    /// `impossible`: it could not be made, and is not tried again.
-    enum class state : std::uint8_t { none, running, impossible };
-    state is() const noexcept { return state_; }
-    bool is_this_thread() const noexcept {
-        return joinable_ && ::pthread_equal(thread_, ::pthread_self()) != 0;
-    }
-
-    /// Starts "fd2-forward" with every signal blocked, running `body(context)`. Returns 0, or the
-    /// errno for which there is no thread; then nothing was left behind.
-    int start(void (*body)(void*), void* context) noexcept;
-
-    /// Ends a sleep that would last beyond `deadline`; 0: any.
-    void wake_for(nanoseconds_t deadline) noexcept;
-    /// Something was queued: ends a sleep, unless it ends anyway once the object can be written.
-    void wake_for_work() noexcept {
-        if (asleep_ == asleep::until_woken) wake_for(0);
-    }
-    /// Ends the present sleep or the next.
-    void wake() noexcept;
-
-    /// Sleeps without the lock until it is woken, `fd` (unless -1) takes bytes, or `deadline`; what
-    /// poll(2) says of `fd`. With `until_writable`, more bytes are no reason to be woken.
-    /// [the thread]
-    short sleep(guard& lock, int fd, bool until_writable, nanoseconds_t deadline) noexcept;
-
-    /// Ends a call that has made itself cancellable, at once or when it comes.
-    void cancel() noexcept {
-        if (joinable_) ::pthread_cancel(thread_);
-    }
-    /// Waits for the thread's end. Idempotent.
-    void join() noexcept;
-
-  private:
-    enum class asleep : std::uint8_t { no, until_woken, until_writable };
-
-    static void* main(void* self);
-
-    state state_ = state::none;
-    asleep asleep_ = asleep::no;
-    bool joinable_ = false;
-    nanoseconds_t sleeps_until_ = never;
-    unique_fd wake_;
-    pthread_t thread_{};
-    void (*body_)(void*) = nullptr;
-    void* context_ = nullptr;
-};
 
 /// One stream. The forwarder's mutex guards everything, except `shape` while `feeding` is set: then
 /// it belongs to the offering thread.

@@ -1,17 +1,12 @@
 // The forwarder's own thread, and writing from the queue in whatever thread.
-#include <poll.h>
-#include <signal.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <new>
 #include <string>
 
 #include "base/failure.hpp"
 #include "base/signal_mask.hpp"
+#include "base/system_code.hpp"
 #include "forward/forwarder_state.hpp"
 
 namespace fd2::forward {
@@ -34,10 +29,10 @@ void forwarder_state::progress() noexcept {
 
 /// Writes once from the front of the queue. The caller has checked that no other thread is writing.
 void forwarder_state::pump(guard& lock) {
-    std::array<iovec, max_parts> parts;
+    std::array<part, max_parts> parts;
     const int count = queue.gather(parts.data(), max_parts, out->limit(), atomic_limit());
     std::size_t asked = 0;
-    for (int i = 0; i < count; ++i) asked += parts[static_cast<std::size_t>(i)].iov_len;
+    for (int i = 0; i < count; ++i) asked += parts[static_cast<std::size_t>(i)].size;
     object = object_state::writing;
     lock.unlock();
     const sent done = out->write(parts.data(), count);  // may be cancelled, with no lock held
@@ -48,9 +43,9 @@ void forwarder_state::pump(guard& lock) {
     if (done.bytes == 0) ++futile;
     changed.notify_all();
     if (!(paused.empty() && flushing.empty()) && !thread.is_this_thread()) thread.wake_for(0);
-    if (done.error == EAGAIN && broken) {
-        fail(lock, "poll", EIO);
-    } else if (done.error != 0 && done.error != EAGAIN) {
+    if (done.error == system_code::would_block && broken) {
+        fail(lock, "poll", system_code::io_error);
+    } else if (done.error != 0 && done.error != system_code::would_block) {
         fail(lock, "write", done.error);
     }
     broken = false;
@@ -58,7 +53,7 @@ void forwarder_state::pump(guard& lock) {
 
 /// Ends forwarding. Called without the turn taken.
 void forwarder_state::fail(guard& lock, std::string_view operation, int error) {
-    if (error == EPIPE) swallow_signal(SIGPIPE);
+    if (error == system_code::no_reader) swallow_sigpipe();
     failed = error;  // the turn is one thread's, and nobody takes it after a failure
     queue.clear();
     changed.notify_all();
@@ -120,11 +115,10 @@ void forwarder_state::write_here(guard& lock) {
             queue.clear();
             break;
         }
-        pollfd writable{out->wait_fd(), POLLOUT, 0};
         lock.unlock();
-        const int n = ::poll(&writable, 1, poll_timeout(limit, present));
+        const readiness seen = wait_writable(out->wait_fd(), poll_timeout(limit, present));
         lock.lock();
-        if (n > 0) broken = (writable.revents & POLLOUT) == 0;
+        if (seen != readiness::none) broken = seen == readiness::broken;
     }
     changed.notify_all();
 }
@@ -182,9 +176,11 @@ void forwarder_state::sleep(guard& lock) {
     const bool pausing = until_writable && futile > futile_limit;
     if (pausing) deadline = std::min(deadline, after(now(), futile_pause));
     const int fd = until_writable && !pausing ? out->wait_fd() : -1;
-    const short seen = thread.sleep(lock, fd, until_writable, deadline);
-    if ((pausing || seen != 0) && object == object_state::full) object = object_state::ready;
-    if (seen != 0) broken = (seen & POLLOUT) == 0;
+    const readiness seen = thread.sleep(lock, fd, until_writable, deadline);
+    if ((pausing || seen != readiness::none) && object == object_state::full) {
+        object = object_state::ready;
+    }
+    if (seen != readiness::none) broken = seen == readiness::broken;
 }
 
 /// Calls one `resume` that is due.
@@ -258,91 +254,6 @@ bool forwarder_state::notice_stall() noexcept {
     if (limit == never || now() < limit) return false;
     stuck = true;
     return true;
-}
-
-// --- the thread itself ---
-
-void* worker::main(void* self) {
-    auto* const me = static_cast<worker*>(self);
-    // Off except inside the one call that may stand still: terminal_writer::write.
-    ::pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr);
-    ::pthread_setname_np(::pthread_self(), "fd2-forward");
-    me->body_(me->context_);
-    return nullptr;
-}
-
-int worker::start(void (*body)(void*), void* context) noexcept {
-    state_ = state::impossible;
-    unique_fd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!wake) return errno;
-    wake_ = std::move(wake);
-    body_ = body;
-    context_ = context;
-
-    const signals_blocked none;
-    const int error = ::pthread_create(&thread_, nullptr, &worker::main, this);
-    if (error != 0) {
-        wake_.reset();
-        return error;
-    }
-    state_ = state::running;
-    joinable_ = true;
-    return 0;
-}
-
-void worker::wake_for(nanoseconds_t deadline) noexcept {
-    if (asleep_ != asleep::no && deadline < sleeps_until_) wake();
-}
-
-void worker::wake() noexcept {
-    asleep_ = asleep::no;
-    const std::uint64_t one = 1;
-    // EAGAIN means that 2^64 - 2 wake-ups are pending, which is enough; EINTR cannot be without
-    // blocking.
-    [[maybe_unused]] const ssize_t n = ::write(wake_.get(), &one, sizeof one);
-}
-
-short worker::sleep(guard& lock, int fd, bool until_writable, nanoseconds_t deadline) noexcept {
-    sleeps_until_ = deadline;
-    asleep_ = until_writable ? asleep::until_writable : asleep::until_woken;
-    lock.unlock();
-    std::array<pollfd, 2> what{};
-    what[0] = {wake_.get(), POLLIN, 0};
-    what[1] = {fd, POLLOUT, 0};
-    // All signals are blocked here, and a spurious return is harmless to the caller.
-    const int n = ::poll(what.data(), what.size(), poll_timeout(deadline, now()));
-    if (n > 0 && what[0].revents != 0) {
-        std::uint64_t count = 0;
-        [[maybe_unused]] const ssize_t got = ::read(wake_.get(), &count, sizeof count);
-    }
-    lock.lock();
-    asleep_ = asleep::no;
-    return n > 0 ? what[1].revents : short{0};
-}
-
-void worker::join() noexcept {
-    if (!joinable_) return;
-    ::pthread_join(thread_, nullptr);
-    joinable_ = false;
-}
-
-monitor::monitor() noexcept {
-    pthread_condattr_t attributes;
-    ::pthread_condattr_init(&attributes);
-    ::pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    ::pthread_cond_init(&condition_, &attributes);
-    ::pthread_condattr_destroy(&attributes);
-}
-
-void monitor::wait_until(guard& lock, nanoseconds_t deadline) noexcept {
-    if (deadline == never) {
-        ::pthread_cond_wait(&condition_, lock.mutex()->native_handle());
-        return;
-    }
-    timespec until{};
-    until.tv_sec = static_cast<time_t>(deadline / second);
-    until.tv_nsec = static_cast<long>(deadline % second);
-    ::pthread_cond_timedwait(&condition_, lock.mutex()->native_handle(), &until);
 }
 
 }  // namespace fd2::forward

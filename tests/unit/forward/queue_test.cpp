@@ -3,9 +3,14 @@
 #include "forward/forwarder_state.hpp"
 #include "forward/writer.hpp"
 
-#include "unit/forward/support.hpp"
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
 
-using namespace forward_test;
+#include "support/catch.hpp"
+
+using namespace fd2::forward;
 
 namespace {
 
@@ -14,12 +19,12 @@ piece of(const std::shared_ptr<stream_state>& owner, std::string_view text, std:
 }
 
 std::string gathered(byte_queue& q, std::size_t limit, std::size_t whole = 0) {
-    std::array<iovec, max_parts> parts;
+    std::array<part, max_parts> parts;
     const int n = q.gather(parts.data(), max_parts, limit, whole);
     std::string out;
     for (int i = 0; i < n; ++i) {
-        const iovec& part = parts[static_cast<std::size_t>(i)];
-        out.append(static_cast<const char*>(part.iov_base), part.iov_len);
+        const part& one = parts[static_cast<std::size_t>(i)];
+        out.append(static_cast<const char*>(one.data), one.size);
     }
     return out;
 }
@@ -44,13 +49,13 @@ TEST_CASE("what is in flight is neither moved nor freed before it is consumed") 
     const auto s = std::make_shared<stream_state>();
     const auto t = std::make_shared<stream_state>();
     q.push_back(of(s, "first", 5));
-    std::array<iovec, max_parts> parts;
+    std::array<part, max_parts> parts;
     REQUIRE(q.gather(parts.data(), max_parts, 1000, 0) == 1);
     q.push_back(of(s, "second", 6));  // must not be appended to what is being written
-    CHECK(parts[0].iov_len == 5);
+    CHECK(parts[0].size == 5);
     q.push_back(of(t, "third", 5));
     q.remove(*s);
-    CHECK(std::string(static_cast<const char*>(parts[0].iov_base), 5) == "first");
+    CHECK(std::string(static_cast<const char*>(parts[0].data), 5) == "first");
     q.consume(2);
     CHECK(s->forwarded == 0);
     CHECK(gathered(q, 1000) == "third");

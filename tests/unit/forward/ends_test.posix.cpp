@@ -1,5 +1,5 @@
 // How forwarding ends: unusable descriptors, readers that go, disks that are full.
-#include "unit/forward/support.hpp"
+#include "unit/forward/support.posix.hpp"
 
 using namespace forward_test;
 

@@ -5,7 +5,7 @@
 #include <map>
 #include <thread>
 
-#include "unit/forward/support.hpp"
+#include "unit/forward/support.posix.hpp"
 
 using namespace forward_test;
 

@@ -1,7 +1,7 @@
 // What happens when our own stderr takes no more.
 #include <thread>
 
-#include "unit/forward/support.hpp"
+#include "unit/forward/support.posix.hpp"
 
 using namespace forward_test;
 

@@ -30,6 +30,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -42,11 +43,24 @@
 namespace fd2::forward {
 namespace {
 
+using vectors = std::array<iovec, max_parts>;
+
+/// The parts as the system calls take them.
+vectors vectors_of(const part* parts, int count) noexcept {
+    vectors out;
+    for (int i = 0; i < count; ++i) {
+        const part& one = parts[i];
+        out[static_cast<std::size_t>(i)] = {const_cast<void*>(one.data), one.size};
+    }
+    return out;
+}
+
 /// write(2), and what its result says.
-sent write_parts(int fd, const iovec* parts, int count) {
+sent write_parts(int fd, const part* parts, int count) {
+    const vectors all = vectors_of(parts, count);
     for (;;) {
         const ssize_t n =
-            count == 1 ? ::write(fd, parts->iov_base, parts->iov_len) : ::writev(fd, parts, count);
+            count == 1 ? ::write(fd, parts->data, parts->size) : ::writev(fd, all.data(), count);
         if (n >= 0) return {static_cast<std::size_t>(n), 0};
         if (errno == EINTR) continue;
         return {0, errno == EWOULDBLOCK ? EAGAIN : errno};
@@ -58,7 +72,7 @@ class plain_writer final : public writer {
   public:
     explicit plain_writer(int fd) noexcept : fd_(fd) {}
 
-    sent write(const iovec* parts, int count) override { return write_parts(fd_, parts, count); }
+    sent write(const part* parts, int count) override { return write_parts(fd_, parts, count); }
     // Files are always ready; a device whose shared description happens to be non-blocking is not.
     int wait_fd() const noexcept override { return fd_; }
     std::string_view name() const noexcept override { return "plain"; }
@@ -73,7 +87,7 @@ class reopened_writer final : public writer {
     reopened_writer(unique_fd own, bool terminal) noexcept
         : own_(std::move(own)), terminal_(terminal) {}
 
-    sent write(const iovec* parts, int count) override {
+    sent write(const part* parts, int count) override {
         return write_parts(own_.get(), parts, count);
     }
     int wait_fd() const noexcept override { return own_.get(); }
@@ -90,9 +104,9 @@ class socket_writer final : public writer {
   public:
     explicit socket_writer(int fd) noexcept : fd_(fd) {}
 
-    sent write(const iovec* parts, int count) override {
+    sent write(const part* parts, int count) override {
         for (;;) {
-            std::array<iovec, max_parts> cut;
+            vectors cut;
             msghdr message{};
             message.msg_iov = cut.data();
             message.msg_iovlen = fit(parts, count, cut);
@@ -118,12 +132,12 @@ class socket_writer final : public writer {
     static constexpr std::size_t smallest_message = 512;
 
     /// Copies as many of the parts to `cut` as `limit_` allows; their number.
-    std::size_t fit(const iovec* parts, int count, std::array<iovec, max_parts>& cut) const {
+    std::size_t fit(const part* parts, int count, vectors& cut) const {
         std::size_t used = 0;
         std::size_t left = limit_;
         for (int i = 0; i < count && left > 0; ++i) {
-            cut[used] = parts[i];
-            cut[used].iov_len = std::min(cut[used].iov_len, left);
+            cut[used].iov_base = const_cast<void*>(parts[i].data);
+            cut[used].iov_len = std::min(parts[i].size, left);
             left -= cut[used].iov_len;
             ++used;
         }
@@ -142,10 +156,11 @@ class splice_writer final : public writer {
 
     /// The private pipe is empty between calls: what the target did not take is read back and
     /// forgotten, so that dropping queued bytes needs no word to the writer.
-    sent write(const iovec* parts, int count) override {
+    sent write(const part* parts, int count) override {
+        const vectors all = vectors_of(parts, count);
         ssize_t staged = 0;
         do {
-            staged = ::writev(in_.get(), parts, count);
+            staged = ::writev(in_.get(), all.data(), count);
         } while (staged < 0 && errno == EINTR);
         if (staged < 0) return {0, errno == EWOULDBLOCK ? EIO : errno};  // it was empty
         const auto whole_size = static_cast<std::size_t>(staged);
@@ -207,12 +222,13 @@ class terminal_writer final : public writer {
   public:
     explicit terminal_writer(int fd) noexcept : fd_(fd) {}
 
-    sent write(const iovec* parts, int count) override {
+    sent write(const part* parts, int count) override {
+        const vectors all = vectors_of(parts, count);
         for (;;) {
             ssize_t n = 0;
             {
                 const cancellable here;
-                n = ::writev(fd_, parts, count);
+                n = ::writev(fd_, all.data(), count);
             }
             if (n >= 0) return {static_cast<std::size_t>(n), 0};
             if (errno == EINTR) continue;

@@ -1,7 +1,7 @@
 // Mode `lines`.
 #include <limits.h>
 
-#include "unit/forward/support.hpp"
+#include "unit/forward/support.posix.hpp"
 
 using namespace forward_test;
 

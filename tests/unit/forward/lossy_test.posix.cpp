@@ -1,7 +1,7 @@
 // Mode `lossy`, against what Rust's String::from_utf8_lossy documents and tests.
 #include "forward/shaper.hpp"
 
-#include "unit/forward/support.hpp"
+#include "unit/forward/support.posix.hpp"
 
 using namespace forward_test;
 

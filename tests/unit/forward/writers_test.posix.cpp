@@ -1,7 +1,7 @@
 // How each kind of object is written.
 #include <sys/un.h>
 
-#include "unit/forward/support.hpp"
+#include "unit/forward/support.posix.hpp"
 
 using namespace forward_test;
 

@@ -1,5 +1,5 @@
 // Our own messages.
-#include "unit/forward/support.hpp"
+#include "unit/forward/support.posix.hpp"
 
 using namespace forward_test;
 

@@ -1,7 +1,7 @@
 // A flush that nobody waits for.
 #include <memory>
 
-#include "unit/forward/support.hpp"
+#include "unit/forward/support.posix.hpp"
 
 using namespace forward_test;
 

@@ -11,7 +11,7 @@
 
 #include <thread>
 
-#include "unit/forward/support.hpp"
+#include "unit/forward/support.posix.hpp"
 
 using namespace forward_test;
 
