@@ -1,4 +1,7 @@
 #include "library/support.hpp"
+
+#include <sys/stat.h>
+
 #include "support/scratch.hpp"
 
 using namespace library_test;
