@@ -109,7 +109,8 @@ class socket_writer final : public writer {
             vectors cut;
             msghdr message{};
             message.msg_iov = cut.data();
-            message.msg_iovlen = fit(parts, count, cut);
+            // An int or a size_t, by the C library.
+            message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(fit(parts, count, cut));
             const ssize_t n = ::sendmsg(fd_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
             if (n >= 0) return {static_cast<std::size_t>(n), 0};
             if (errno == EINTR) continue;

@@ -67,20 +67,25 @@ source_version() { awk -v name="$1" '$1 == name { print $4 }' <<<"$versions"; }
 
 # ---- compilers: gcc with musl's headers and start files, as musl-tools has it for C -------------
 
+# gcc leaves the index of the exceptions' tables out of static programs, and has start files register the
+# tables themselves; musl-gcc's do not.
+
 specs=/usr/lib/$machine-linux-musl/musl-gcc.specs
 cat >"$prefix/bin/musl-cc" <<SH
 #!/bin/sh
 # Written by musl-deps.sh: gcc with musl.
-root=\$(dirname "\$0")/..
-exec $machine-linux-gnu-gcc-12 "\$@" -idirafter "\$root/include" -L"\$root/lib" -specs $specs
+root=\$(cd "\$(dirname "\$0")/.." && pwd)
+exec $machine-linux-gnu-gcc-12 "\$@" -idirafter "\$root/include" -L"\$root/lib" -B"\$root/lib/" \\
+    -Wl,--eh-frame-hdr -specs $specs
 SH
 cat >"$prefix/bin/musl-c++" <<SH
 #!/bin/sh
 # Written by musl-deps.sh: g++ with musl and the C++ library that lies here.
-root=\$(dirname "\$0")/..
+root=\$(cd "\$(dirname "\$0")/.." && pwd)
 exec $machine-linux-gnu-g++-12 -nostdinc++ -isystem "\$root/include/c++" \\
     -isystem "\$root/include/c++/$machine-linux-musl" -isystem "\$root/include/c++/backward" \\
-    "\$@" -idirafter "\$root/include" -L"\$root/lib" -specs $specs
+    "\$@" -idirafter "\$root/include" -L"\$root/lib" -B"\$root/lib/" \\
+    -Wl,--eh-frame-hdr -specs $specs
 SH
 chmod 755 "$prefix/bin"/*
 # The kernel's headers. Never all of /usr/include, which is the other C library's.
@@ -133,6 +138,8 @@ int _dl_find_object(void *pc, struct dl_find_object *out) {
 }
 C
 musl-cc -O2 -fPIC -c -o "$work/build/find_object.o" "$work/build/find_object.c"
+cp "$($machine-linux-gnu-gcc-12 -print-file-name=libgcc_eh.a)" "$prefix/lib/" # found before gcc's, by -B
+ar r "$prefix/lib/libgcc_eh.a" "$work/build/find_object.o"
 
 # ---- the C++ library ----------------------------------------------------------------------------
 
@@ -179,7 +186,6 @@ if [ ! -d "$cxx" ]; then
     mv "$work/c++" "$cxx"
 fi
 cp -r "$cxx"/{lib,include} "$prefix/"
-ar r "$prefix/lib/libstdc++.a" "$work/build/find_object.o" 2>/dev/null
 rm -rf "$prefix"/lib/*.la "$prefix"/lib/*.py "$prefix"/share/gcc*
 
 # ---- Debian's sources ---------------------------------------------------------------------------
@@ -259,6 +265,7 @@ foreach(_component IN LISTS Boost_FIND_COMPONENTS ITEMS log thread filesystem ch
         set_target_properties(Boost::${_component} PROPERTIES
             IMPORTED_CONFIGURATIONS RELEASE IMPORTED_LOCATION_RELEASE "${_archive}")
     endif()
+    set(Boost_${_component}_FOUND ${Boost_FOUND})
 endforeach()
 unset(_boost)
 unset(_archive)

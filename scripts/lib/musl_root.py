@@ -31,7 +31,19 @@ exec chroot "$0" "$@" """
 def inside(root, *command):
     words = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-r", "-m"]
     return subprocess.run([*words, "sh", "-c", ENTER, root, *command], stdin=subprocess.DEVNULL,
-                          capture_output=True, timeout=LIMIT, env={"PATH": "/bin", "HOME": "/"})
+                          capture_output=True, timeout=LIMIT, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/"})
+
+
+def taken(path):
+    """What a file holds, which is then gone; nothing if it is not there."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
+    finally:
+        if os.path.exists(path):
+            os.remove(path)
 
 
 def copy_into(root, path, name=None):
@@ -90,9 +102,7 @@ def alone(checks, root):
     for backend in BACKENDS:
         wrapped = inside(root, "/fd2", "run", "--backend", backend, "--tail-out", "/tail", "--", "/fd2",
                          "--no-such-option")
-        with open(root + "/tail", "rb") as file:
-            tail = file.read()
-        os.remove(root + "/tail")
+        tail = taken(root + "/tail")
         checks.that(f"{backend} carries a command's stderr and its status",
                     bare.stderr and (wrapped.returncode, wrapped.stderr, tail) ==
                     (bare.returncode, bare.stderr, bare.stderr), bare, wrapped, tail)
@@ -123,12 +133,7 @@ def carries_rsync(checks, root, sshd, directory):
                       "/tree/", "--protect-args", f"{sshd.host}:{there}/")
         checks.that(f"rsync pushes a tree through fd2 ({backend or 'the default'})",
                     done.returncode == 0 and same_tree(root + "/tree", there), done)
-        try:
-            with open(root + "/stats", encoding="utf-8") as file:
-                report = json.load(file)
-            os.remove(root + "/stats")
-        except (OSError, ValueError) as error:
-            report = {"error": str(error)}
+        report = json.loads(taken(root + "/stats") or b"{}")
         used = report.get("backend") if isinstance(report.get("backend"), str) else \
             (report.get("backend") or {}).get("id")
         checks.that(f"... by {backend or 'a backend'}, as the report says",
@@ -141,8 +146,7 @@ def carries_rsync(checks, root, sshd, directory):
     lost = inside(root, "/bin/rsync", "-a", "-e",
                   f"/fd2 run --tail-out /tail -- /bin/ssh -F {sshd.config}",
                   f"{sshd.host}:{directory}/missing/", "/back/")
-    with open(root + "/tail", "rb") as file:
-        tail = file.read()
+    tail = taken(root + "/tail")
     checks.that("what rsync's other side says of an error is kept, with status 23",
                 lost.returncode == 23 and b"No such file or directory" in tail, lost, tail)
 

@@ -126,7 +126,8 @@ number size_of_a_pipe() {
     return {static_cast<std::uint64_t>(size), 0};
 }
 
-number soft_or_hard(__rlimit_resource_t what, bool soft) {
+/// Of a RLIMIT_*, whose type is the C library's own.
+number soft_or_hard(decltype(RLIMIT_NOFILE) what, bool soft) {
     rlimit limit{};
     if (::getrlimit(what, &limit) != 0) return {0, errno};
     const rlim_t value = soft ? limit.rlim_cur : limit.rlim_max;
