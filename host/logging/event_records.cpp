@@ -1,10 +1,5 @@
 #include "logging/event_records.hpp"
 
-#include <syslog.h>
-#include <time.h>
-#include <unistd.h>
-
-#include <array>
 #include <boost/log/attributes/attribute_value_impl.hpp>
 #include <boost/log/attributes/value_extraction.hpp>
 #include <boost/log/core.hpp>
@@ -12,15 +7,14 @@
 #include <boost/log/sinks/unlocked_frontend.hpp>
 #include <boost/make_shared.hpp>
 #include <boost/shared_ptr.hpp>
-#include <cstdio>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "base/clock.hpp"
 #include "base/plain_text.hpp"
 #include "base/severity.hpp"
 #include "logging/format.hpp"
+#include "logging/syslog_socket.hpp"
 
 namespace fd2::logging {
 namespace {
@@ -78,21 +72,8 @@ std::string json(const attributes& names, const blog::record_view& record) {
 /// "<PRI>Mmm dd hh:mm:ss fd2[PID]: warning: MESSAGE (channel 3, backend pipe, pid 4711)", in local
 /// time (RFC 3164, as syslog(3) has it).
 std::string datagram(const attributes& names, const blog::record_view& record) {
-    // The C locale's names whatever ours is.
-    constexpr std::array<const char*, 12> months = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    constexpr std::array<int, 5> priorities = {LOG_DEBUG, LOG_DEBUG, LOG_INFO, LOG_WARNING,
-                                               LOG_ERR};
     const severity level = names.severity.in(record);
-    const time_t seconds = static_cast<time_t>(names.time.in(record) / second);
-    tm local{};
-    if (!::localtime_r(&seconds, &local)) local = {};
-    std::array<char, 80> head{};
-    std::snprintf(head.data(), head.size(), "<%d>%s %2d %02d:%02d:%02d fd2[%d]: ",
-                  LOG_USER | priorities[static_cast<std::size_t>(level)],
-                  months[static_cast<std::size_t>(local.tm_mon)], local.tm_mday, local.tm_hour,
-                  local.tm_min, local.tm_sec, static_cast<int>(::getpid()));
-    std::string out = head.data();
+    std::string out = syslog_head(level, names.time.in(record));
     out += name_of(level);
     out += ": ";
     append_plain(out, names.message.in(record));

@@ -1,18 +1,13 @@
 #include "logging/log.hpp"
 
-#include <poll.h>
-#include <pthread.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <exception>
 #include <new>
 #include <system_error>
 #include <utility>
 
 #include "base/signal_mask.hpp"
+#include "base/system_code.hpp"
 #include "logging/format.hpp"
 
 namespace fd2::logging {
@@ -49,15 +44,14 @@ result<std::unique_ptr<log>> log::open(log_options options) {
         return made;
     } catch (const std::bad_alloc&) {
         // Short enough for a string that allocates nothing.
-        return failure{errc::resource, ENOMEM, "log: no memory"};
+        return failure{errc::resource, system_code::no_memory, "log: no memory"};
     } catch (const std::system_error& why) {
         return system_failure("start thread", "fd2-log", why.code().value());
     }
 }
 
 status log::prepare() {
-    wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!wake_) return system_failure("eventfd", "log", errno);
+    if (status good = stop_.prepare(); !good) return good;
     if (!options_.file.empty()) {
         auto opened = log_file::open(options_.file, options_.max_size, options_.keep);
         if (!opened) return std::move(opened).error();
@@ -71,16 +65,14 @@ status log::prepare() {
 void log::start() {
     const signals_blocked none_for_the_thread;
     thread_ = std::thread([this] {
-        ::pthread_setname_np(::pthread_self(), "fd2-log");
+        name_this_thread("fd2-log");
         run();
     });
 }
 
 void log::stop_by(nanoseconds_t deadline) noexcept {
     stop_at_.store(deadline);
-    const std::uint64_t one = 1;
-    // Cannot fail: the counter is far from its end and nobody else writes to it.
-    [[maybe_unused]] const ssize_t n = ::write(wake_.get(), &one, sizeof one);
+    stop_.set();
 }
 
 void log::on_event(const event& what) noexcept {
@@ -203,10 +195,10 @@ void log::flush_file() noexcept {
             file_->write(pending_, ends_, wait, out);
             for (std::string& text : file_->take_notes()) problems_.push_back(std::move(text));
         } else {
-            out.error = ETIMEDOUT;
+            out.error = system_code::timed_out;
         }
     } catch (const std::exception&) {
-        if (out.records < ends_.size()) out.error = ENOMEM;
+        if (out.records < ends_.size()) out.error = system_code::no_memory;
     }
     const std::size_t lost = ends_.size() - out.records;
     lost_ += lost;
@@ -214,7 +206,7 @@ void log::flush_file() noexcept {
     pending_.clear();
     ends_.clear();
     if (out.records > 0) file_stalled_ = false;
-    if (out.error == EAGAIN) file_stalled_ = true;
+    if (out.error == system_code::would_block) file_stalled_ = true;
     try {
         if (out.error != 0) return file_failed(out.error, lost);
         if (outage_ == 0) return;
@@ -230,9 +222,9 @@ void log::flush_file() noexcept {
 void log::file_failed(int error, std::uint64_t lost) {
     file_errno_ = outage_ = error;
     outage_lost_ += lost;
-    if (!told_.insert(error).second || error == ETIMEDOUT) return;
+    if (!told_.insert(error).second || error == system_code::timed_out) return;
     constexpr std::string_view until = "; records are dropped until it can be written again";
-    problems_.push_back((error == EAGAIN
+    problems_.push_back((error == system_code::would_block
                              ? "log file: " + file_->path() + ": no one is reading"
                              : system_failure("write log file", file_->path(), error).message)
                             .append(until));
@@ -244,7 +236,7 @@ void log::to_syslog_socket(std::string_view datagram) noexcept {
         const int error = syslog_->send(datagram, [&](int fd) {
             return !syslog_stalled_ && now() < until && wait_writable(fd, until);
         });
-        syslog_stalled_ = error == EAGAIN;
+        syslog_stalled_ = error == system_code::would_block;
         if (error != 0 && told_.insert(-error).second) {
             problems_.push_back(system_failure("syslog", syslog_->path(), error).message);
         }
@@ -259,12 +251,8 @@ bool log::wait_writable(int fd, nanoseconds_t deadline) noexcept {
         const nanoseconds_t stop = stop_at_.load();
         const nanoseconds_t limit = std::min(deadline, stop), present = now();
         if (present >= limit) return false;
-        pollfd both[2] = {{fd, POLLOUT, 0}, {wake_.get(), POLLIN, 0}};
-        // Once stopping is known, the wake-up has done its work and stays readable.
-        const nfds_t watched = stop == never ? 2 : 1;
-        if (::poll(both, watched, poll_timeout(limit, present)) > 0 && both[0].revents != 0) {
-            return true;
-        }
+        // Once stopping is known, the signal has done its work and stays set.
+        if (stop_.wait_writable(fd, stop == never, poll_timeout(limit, present))) return true;
     }
 }
 

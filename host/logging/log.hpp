@@ -17,10 +17,10 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
-#include "base/unique_fd.hpp"
 #include "logging/event_records.hpp"
 #include "logging/log_file.hpp"
 #include "logging/queue.hpp"
+#include "logging/stop_signal.hpp"
 #include "logging/syslog_socket.hpp"
 
 namespace fd2::logging {
@@ -119,7 +119,7 @@ class log {
 
     const log_options options_;
     const std::shared_ptr<queue> queue_;
-    unique_fd wake_;                             // written once, when there is an end to waiting
+    stop_signal stop_;                           // set once, when there is an end to waiting
     std::atomic<nanoseconds_t> stop_at_{never};  // then nothing is waited for or written any more
 
     // The log thread's.

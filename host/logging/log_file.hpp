@@ -6,8 +6,6 @@
 // right name.
 #pragma once
 
-#include <sys/stat.h>
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -25,12 +23,20 @@
 
 namespace fd2::logging {
 
+/// What every record begins with, and therefore every log of ours.
+inline constexpr std::string_view log_begins = "{\"time\":\"";
+
+/// The largest write that a pipe takes whole or not at all.
+extern const std::size_t in_one_piece;
+
 /// Appends to FILE (created with mode 0640, less the umask). When the next record would carry it
 /// beyond `max_size`, FILE becomes FILE.1, FILE.1 becomes FILE.2, and so on; FILE.keep is removed.
 /// The new FILE has the owner, group and mode of the old one, as far as we are allowed to set them.
 ///
 /// Only logs of ours are renamed or removed: a FILE or FILE.N that does not begin as one stays
 /// where it is, and then nothing is rotated. Links are followed by the rule of log_path.hpp.
+///
+/// On Windows the new FILE has the access list that its directory gives.
 ///
 /// Several processes may append to the same FILE: each write carries whole records, and a process
 /// whose file was rotated by another, logrotate included, switches to the new one. Until there is a
@@ -74,7 +80,6 @@ class log_file {
     bool settle_identity(std::uint64_t& size);
     bool rotate();
     unique_fd make_successor();
-    bool has_name(const std::string& name, struct stat& about) const noexcept;
     std::string numbered(unsigned number) const;
     int put(std::string_view bytes, std::size_t& done, const waiter& wait);
 

@@ -11,8 +11,8 @@ namespace fd2::logging {
 /// A name in a directory. What is done through it (open, rename, unlink) cannot be redirected: the
 /// directory is held open, and `name` is not a link.
 struct log_path {
-    unique_fd directory;  ///< O_PATH
-    std::string name;
+    unique_fd directory;  ///< O_PATH; none on Windows
+    std::string name;     ///< on Windows the whole path
     /// `name` is a link of procfs, which stands for an open file (/dev/stderr, /dev/fd/3): it is
     /// opened by following it, and nothing else is done with it.
     bool descriptor = false;

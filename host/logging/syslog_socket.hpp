@@ -5,6 +5,9 @@
 // ten messages. This sends the same datagrams within a bound.
 #pragma once
 
+#include <fd2/observer.hpp>
+
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -12,6 +15,9 @@
 #include "base/unique_fd.hpp"
 
 namespace fd2::logging {
+
+/// "<PRI>Mmm dd hh:mm:ss fd2[PID]: ", in local time.
+std::string syslog_head(severity level, std::int64_t time);
 
 /// [the log thread alone]
 class syslog_socket {

@@ -1,6 +1,9 @@
 // A directory of a test's own.
 #pragma once
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
 #include <string>

@@ -1,10 +1,6 @@
 // What the tests of this room share: directories, files read back, a console that is looked at.
 #pragma once
 
-#include <fcntl.h>
-#include <poll.h>
-#include <unistd.h>
-
 #include <condition_variable>
 #include <cstdint>
 #include <fstream>
@@ -121,6 +117,22 @@ inline std::unique_ptr<fd2::logging::log> open_log(log_options options) {
 
 inline void say(fd2::logging::log& to, fd2::severity level, std::string_view message) {
     to.on_event({level, message});
+}
+
+/// FILE.n ... FILE.1, FILE: the records in the order in which they were written.
+inline std::vector<json> all_records(const std::string& path) {
+    std::vector<json> out;
+    int number = 0;
+    while (std::filesystem::exists(path + '.' + std::to_string(number + 1))) ++number;
+    for (; number >= 0; --number) {
+        const std::string name = number == 0 ? path : path + '.' + std::to_string(number);
+        for (json& record : records(name)) out.push_back(std::move(record));
+    }
+    return out;
+}
+
+inline void write_numbered(fd2::logging::log& log, int from, int to) {
+    for (int i = from; i < to; ++i) say(log, fd2::severity::info, std::to_string(i));
 }
 
 /// Makes the log thread stand in the console until `let_go`. It costs one lost record, an event

@@ -2,13 +2,37 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstddef>
+#include <cstdio>
 #include <cstring>
 #include <utility>
 
+#include "base/clock.hpp"
+
 namespace fd2::logging {
+
+std::string syslog_head(severity level, std::int64_t time) {
+    // The C locale's names whatever ours is.
+    constexpr std::array<const char*, 12> months = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    constexpr std::array<int, 5> priorities = {LOG_DEBUG, LOG_DEBUG, LOG_INFO, LOG_WARNING,
+                                               LOG_ERR};
+    const time_t seconds = static_cast<time_t>(time / second);
+    tm local{};
+    if (!::localtime_r(&seconds, &local)) local = {};
+    std::array<char, 80> head{};
+    std::snprintf(head.data(), head.size(), "<%d>%s %2d %02d:%02d:%02d fd2[%d]: ",
+                  LOG_USER | priorities[static_cast<std::size_t>(level)],
+                  months[static_cast<std::size_t>(local.tm_mon)], local.tm_mday, local.tm_hour,
+                  local.tm_min, local.tm_sec, static_cast<int>(::getpid()));
+    return head.data();
+}
 
 int syslog_socket::connect() {
     sockaddr_un address{};

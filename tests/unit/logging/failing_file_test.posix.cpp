@@ -1,6 +1,10 @@
 // Files that fail while they are written: full, blocked, limited. No crash, no stuck channel.
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/unique_fd.hpp"
 #include "unit/logging/support.hpp"
