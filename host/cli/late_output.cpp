@@ -186,10 +186,10 @@ int late_output::write_some(std::string_view& text) noexcept {
         text.remove_prefix(static_cast<std::size_t>(done));
         return done == 0 ? ENOSPC : 0;
     }
-    const iovec part{const_cast<char*>(text.data()), std::min(text.size(), writer_->limit())};
+    const forward::part part{text.data(), std::min(text.size(), writer_->limit())};
     const forward::sent sent = writer_->write(&part, 1);
     text.remove_prefix(sent.bytes);
-    return sent.error == 0 && sent.bytes < part.iov_len ? EAGAIN : sent.error;
+    return sent.error == 0 && sent.bytes < part.size ? EAGAIN : sent.error;
 }
 
 /// Waits until more can be written. Returns 0, or why the report ends here.
