@@ -53,7 +53,14 @@ class live_reader {
         } else {
             bench::pin(cpu);
         }
-        while (const auto line = queue_->wait(never)) bytes_ += line->size();
+        while (const auto lent = queue_->wait_all(never)) {
+            if (lent->alone) bytes_ += lent->alone->size();
+            for (std::string_view text = lent->block.text; !text.empty();) {
+                const std::size_t size = capture::first_line(text);
+                bytes_ += size - 1;
+                text.remove_prefix(size);
+            }
+        }
     }
 
     std::shared_ptr<capture::subscriber> queue_ = std::make_shared<capture::subscriber>();

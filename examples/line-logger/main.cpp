@@ -116,15 +116,19 @@ std::string text_of(std::chrono::system_clock::time_point when) {
 /// Writes until the stream of lines has ended. Returns how many lines the file took.
 std::uint64_t log_lines(fd2::stderr_lines& lines, std::ofstream& file) {
     std::uint64_t logged = 0;
-    while (const auto line = lines.wait()) {
-        nlohmann::ordered_json entry{
-            {"seq", line->number}, {"time", text_of(line->time)}, {"text", line->text}};
-        // A line longer than capture.max-line comes in pieces that share a number.
-        if (fd2::more_follows(line->piece)) entry["more"] = true;
-        // A child may write anything; JSON is UTF-8.
-        file << entry.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << std::endl;
-        if (!file) break;
-        ++logged;
+    while (const auto block = lines.wait_block()) {
+        std::uint64_t written = 0;
+        for (const fd2::stderr_line_view& line : block) {
+            nlohmann::ordered_json entry{
+                {"seq", line.number}, {"time", text_of(line.time)}, {"text", line.text}};
+            // A line longer than capture.max-line comes in pieces that share a number.
+            if (fd2::more_follows(line.piece)) entry["more"] = true;
+            // A child may write anything; JSON is UTF-8.
+            file << entry.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+            ++written;
+        }
+        if (!file.flush()) break;
+        logged += written;
     }
     return logged;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace fd2::capture {
 
@@ -131,6 +132,23 @@ bool line_ring::open_record(line_view& out) noexcept {
                (head.flags & unterminated) != 0};
     }
     return true;
+}
+
+std::optional<lent_lines> line_ring::get_all() noexcept {
+    give_back();
+    std::optional<lent_lines> out(std::in_place);
+    if (block_.empty()) {
+        line_view line;
+        if (!open_record(line)) return std::nullopt;
+        if (block_.empty()) {
+            out->alone = line;
+            return out;
+        }
+    }
+    out->block = {block_, 0, number_, time_};
+    block_ = {};
+    reading_ = block_end_;
+    return out;
 }
 
 void line_ring::publish_read() noexcept {

@@ -5,11 +5,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "capture/lines.hpp"
 
 namespace fd2::capture {
+
+/// Lines that a queue lends.
+struct lent_lines {
+    line_block block;                     ///< whole lines; or
+    std::optional<line_view> alone = {};  ///< one line or piece, all of it in `rest`
+};
 
 /// Lines and blocks of lines, in order, in a ring of bytes: one producer, one consumer, neither
 /// ever waits. What does not fit is refused.
@@ -32,7 +39,8 @@ class line_ring {
 
     // ---- [consumer]
 
-    /// The next line, all of it in `rest`, valid until the next call of `get` or `give_back`.
+    /// The next line, all of it in `rest`, valid until the next call of `get`, `get_all` or
+    /// `give_back`.
     /// False: none is there.
     bool get(line_view& out) noexcept {
         give_back();
@@ -41,7 +49,10 @@ class line_ring {
         return true;
     }
 
-    /// Done with the line last got.
+    /// All lines left of a block, or one that came alone, lent as by `get`. Nothing: none is there.
+    std::optional<lent_lines> get_all() noexcept;
+
+    /// Done with the line or lines last got.
     void give_back() noexcept {
         // All at once when everything is read; before that in steps that are large enough to be
         // worth a look by the producer.

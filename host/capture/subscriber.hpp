@@ -41,6 +41,17 @@ class subscriber final : public line_consumer {
         return poll();
     }
 
+    /// The oldest lines, all that came together, lent as by `poll`; their number (`count`) is not
+    /// filled in. [consumer]
+    std::optional<lent_lines> poll_all() noexcept { return ring_.get_all(); }
+
+    /// As `poll_all`, but waits for a line, the end, or `deadline`. [consumer]
+    std::optional<lent_lines> wait_all(nanoseconds_t deadline) {
+        if (auto out = poll_all()) return out;
+        sleep_until(deadline);
+        return poll_all();
+    }
+
     /// `ready` is called once, by the thread that brings a line or the end; it must neither block
     /// nor throw. False: one is there already, and `ready` is not called. Replaces an earlier one;
     /// an empty one cancels it. [consumer]

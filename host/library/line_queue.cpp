@@ -9,12 +9,16 @@ namespace {
 
 constexpr std::size_t smallest_capacity = 4096;
 
+std::chrono::system_clock::time_point as_time(std::int64_t since_epoch) {
+    return std::chrono::system_clock::time_point(
+        std::chrono::duration_cast<std::chrono::system_clock::duration>(
+            std::chrono::nanoseconds(since_epoch)));
+}
+
 void fill(stderr_line& out, const line_view& line) {
     out.text.assign(line.rest);
     out.number = line.number;
-    out.time = std::chrono::system_clock::time_point(
-        std::chrono::duration_cast<std::chrono::system_clock::duration>(
-            std::chrono::nanoseconds(line.time)));
+    out.time = as_time(line.time);
     out.piece = line.piece;
     out.unterminated = line.unterminated;
 }
@@ -120,6 +124,25 @@ std::optional<stderr_line> stderr_lines::wait(std::chrono::steady_clock::time_po
     stderr_line out;
     fill(out, *lent);
     return out;
+}
+
+stderr_block lines_access::block_of(const std::optional<capture::lent_lines>& lent) noexcept {
+    if (!lent) return {};
+    if (const auto& line = lent->alone) {
+        return stderr_block(
+            {{}, line->number, as_time(line->time), line->piece, line->unterminated}, line->rest);
+    }
+    const capture::line_block& block = lent->block;
+    return stderr_block({{}, block.first, as_time(block.time)}, block.text);
+}
+
+stderr_block stderr_lines::poll_block() {
+    return queue_ ? lines_access::block_of(queue_->lines().poll_all()) : stderr_block();
+}
+
+stderr_block stderr_lines::wait_block(std::chrono::steady_clock::time_point deadline) {
+    return queue_ ? lines_access::block_of(queue_->lines().wait_all(deadline_of(deadline)))
+                  : stderr_block();
 }
 
 bool stderr_lines::finished() const noexcept {

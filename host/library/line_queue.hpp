@@ -57,6 +57,7 @@ class lines_access {
     static stderr_lines make(std::shared_ptr<line_queue> queue) {
         return stderr_lines(std::move(queue));
     }
+    static stderr_block block_of(const std::optional<capture::lent_lines>& lent) noexcept;
 };
 
 /// A queue that gets the lines of `record` from the next whole one on.

@@ -47,6 +47,71 @@ TEST_CASE("who subscribes before the spawn gets every line, numbered and dated")
     CHECK(lines.sent() == 3);
 }
 
+TEST_CASE("lines are lent in blocks, each with its number") {
+    const test_host host;
+    auto command = shell("printf '\\none\\n\\ntwo\\n\\n' >&2; printf 'la' >&2; printf 'st' >&2");
+    auto lines = command.subscribe();
+    auto child = fd2::spawn(host, command);
+    CHECK(child.wait().success());
+    std::vector<std::string> got;
+    std::uint64_t number = 0;
+    bool unterminated = false;
+    while (const auto block = lines.wait_block()) {
+        REQUIRE(block.begin() != block.end());
+        for (const fd2::stderr_line_view& line : block) {
+            CHECK(line.number == ++number);
+            CHECK(line.time.time_since_epoch().count() != 0);
+            CHECK(line.piece == fd2::line_piece::whole);
+            CHECK_FALSE(unterminated);
+            unterminated = line.unterminated;
+            got.emplace_back(line.text);
+        }
+    }
+    CHECK(got == std::vector<std::string>{"", "one", "", "two", "", "last"});
+    CHECK(unterminated);
+    CHECK(lines.finished());
+    CHECK(lines.poll_block().empty());
+    CHECK(fd2::stderr_block().begin() == fd2::stderr_block().end());
+}
+
+TEST_CASE("one line can be taken, and the rest of its block lent") {
+    const test_host host;
+    auto command = shell("seq 1000 >&2");
+    auto lines = command.subscribe();
+    auto child = fd2::spawn(host, command);
+    CHECK(child.wait().success());
+    std::uint64_t number = 0;
+    while (const auto line = lines.wait()) {
+        CHECK(line->number == ++number);
+        CHECK(line->text == std::to_string(number));
+        for (const auto& next : lines.poll_block()) {
+            CHECK(next.number == ++number);
+            CHECK(next.text == std::to_string(number));
+        }
+    }
+    CHECK(number == 1000);
+    CHECK(lines.sent() == 1000);
+}
+
+TEST_CASE("a line that is too long, or that a filter let through, is lent as well") {
+    const test_host host({"capture.max-line=64B"});
+    const std::string first(64, 'a');
+    const std::string second(64, 'b');
+    auto command = shell("printf '" + first + second + "ij\\nk\\n' >&2");
+    auto lines = command.subscribe([&](std::string_view text) { return text != second; });
+    auto child = fd2::spawn(host, command);
+    CHECK(child.wait().success());
+    std::vector<std::pair<std::string, fd2::line_piece>> got;
+    while (const auto block = lines.wait_block()) {
+        for (const auto& line : block) got.emplace_back(line.text, line.piece);
+    }
+    CHECK(got ==
+          std::vector<std::pair<std::string, fd2::line_piece>>{{first, fd2::line_piece::first},
+                                                               {"ij", fd2::line_piece::last},
+                                                               {"k", fd2::line_piece::whole}});
+    CHECK(lines.filtered() == 1);
+}
+
 TEST_CASE("a later subscriber starts at the next line and says with which") {
     const test_host host;
     auto command = shell("printf 'one\\ntw' >&2; echo ready; read x; printf 'o\\nthree\\n' >&2");

@@ -24,6 +24,83 @@ struct stderr_line {
     bool unterminated = false;  ///< the stream ended without a '\n' after it
 };
 
+/// One line, or a piece of one, that a queue lends; otherwise as stderr_line.
+struct stderr_line_view {
+    std::string_view text;
+    std::uint64_t number = 0;
+    std::chrono::system_clock::time_point time{};
+    line_piece piece = line_piece::whole;
+    bool unterminated = false;
+};
+
+/// Lines that a queue lends, which came together: a range of stderr_line_view. Nothing is copied,
+/// and no line costs more than the search for its end. They are valid, and take space in the queue,
+/// until the next call that takes lines from it, or its end. Example:
+///
+///     while (auto block = lines.wait_block()) {
+///         for (const fd2::stderr_line_view& line : block) count(line.text);
+///     }
+class stderr_block {
+  public:
+    class iterator {
+      public:
+        using value_type = stderr_line_view;
+        using difference_type = std::ptrdiff_t;
+
+        iterator() noexcept = default;
+        const stderr_line_view& operator*() const noexcept { return line_; }
+        const stderr_line_view* operator->() const noexcept { return &line_; }
+        iterator& operator++() noexcept {
+            at_line_ = !left_.empty();
+            ++line_.number;
+            if (at_line_) take();
+            return *this;
+        }
+        iterator operator++(int) noexcept {
+            iterator before = *this;
+            ++*this;
+            return before;
+        }
+        /// Both of the same block.
+        bool operator==(const iterator& other) const noexcept {
+            return at_line_ == other.at_line_ && left_.size() == other.left_.size();
+        }
+
+      private:
+        friend class stderr_block;
+        iterator(const stderr_line_view& first, std::string_view text) noexcept
+            : line_(first), left_(text), at_line_(true) {
+            take();
+        }
+        void take() noexcept {
+            const std::size_t size = left_.find('\n');  // a line that came alone has none
+            line_.text = left_.substr(0, size);
+            left_.remove_prefix(size == left_.npos ? left_.size() : size + 1);
+        }
+
+        stderr_line_view line_;
+        std::string_view left_;  // behind it
+        bool at_line_ = false;   // not behind the last one
+    };
+
+    /// No line.
+    stderr_block() noexcept = default;
+
+    iterator begin() const noexcept { return empty_ ? end() : iterator(first_, text_); }
+    iterator end() const noexcept { return {}; }
+    bool empty() const noexcept { return empty_; }
+    explicit operator bool() const noexcept { return !empty_; }
+
+  private:
+    friend class lines_access;
+    stderr_block(const stderr_line_view& first, std::string_view text) noexcept
+        : first_(first), text_(text), empty_(false) {}
+
+    stderr_line_view first_;  // without its text
+    std::string_view text_;   // whole lines, each with its '\n'; or one that came alone, without
+    bool empty_ = true;
+};
+
 /// Which lines are wanted; empty: all. Called on the thread that reads the child's stderr, so it
 /// must be quick. A line for which it throws counts as dropped. The library holds no lock during
 /// the call: see stderr_lines for what it may do.
@@ -59,6 +136,13 @@ class FD2_API stderr_lines {
     /// As `poll`, but waits for a line, the end, or `deadline`.
     std::optional<stderr_line> wait(std::chrono::steady_clock::time_point deadline =
                                         std::chrono::steady_clock::time_point::max());
+
+    /// The oldest lines, as many as came together; empty: there is none. Lent, see stderr_block.
+    stderr_block poll_block();
+
+    /// As `poll_block`, but waits for a line, the end, or `deadline`.
+    stderr_block wait_block(std::chrono::steady_clock::time_point deadline =
+                                std::chrono::steady_clock::time_point::max());
 
     /// No line is left and none will come.
     bool finished() const noexcept;

@@ -45,6 +45,8 @@ class async_stderr_lines {
     }
 
     std::optional<stderr_line> poll() { return state_->poll(); }
+    /// As stderr_lines::poll_block: after a receive, what came together with its line.
+    stderr_block poll_block() { return state_->poll_block(); }
     std::uint64_t sent() const noexcept { return state_->lines.sent(); }
     std::uint64_t dropped() const noexcept { return state_->lines.dropped(); }
     std::uint64_t filtered() const noexcept { return state_->lines.filtered(); }
@@ -137,6 +139,11 @@ class async_stderr_lines {
         std::optional<stderr_line> poll() {
             const std::lock_guard lock(mutex);
             return lines.poll();
+        }
+
+        stderr_block poll_block() {
+            const std::lock_guard lock(mutex);
+            return lines.poll_block();
         }
 
         void close() {
