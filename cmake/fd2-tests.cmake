@@ -61,8 +61,8 @@ function(fd2_test name)
         set(limit 900) # some ten times as slow, and beside other tests
     endif()
     if(CMAKE_CROSSCOMPILING)  # a start under an emulator takes longer than most test cases
-        add_test(NAME "${name}" COMMAND test_${name})
-        set_tests_properties("${name}" PROPERTIES TIMEOUT 600 LABELS "${TEST_LABELS}")
+        add_test(NAME "${name}: the whole suite" COMMAND test_${name})
+        set_tests_properties("${name}: the whole suite" PROPERTIES TIMEOUT 600 LABELS "${TEST_LABELS}")
         return()
     endif()
     catch_discover_tests(test_${name} TEST_PREFIX "${name}: "
