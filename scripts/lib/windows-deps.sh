@@ -166,6 +166,12 @@ if(NOT PACKAGE_FIND_VERSION VERSION_GREATER PACKAGE_VERSION)
     set(PACKAGE_VERSION_COMPATIBLE ON)
 endif()
 CMAKE
+# What the licences want beside a program that has these in it.
+mkdir "$prefix/share/notices"
+for package in libboost1.81-dev libyaml-cpp-dev libcli11-dev nlohmann-json3-dev catch2 \
+    gcc-mingw-w64-base mingw-w64-x86-64-dev; do
+    cp -L "/usr/share/doc/$package/copyright" "$prefix/share/notices/$package.txt"
+done
 echo "$versions" >"$prefix/complete"
 rm -rf "$target"
 # Paths in what CMake installed are relative, so it may be moved.
