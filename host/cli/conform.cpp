@@ -1,20 +1,22 @@
 #include "cli/conform.hpp"
 
-#include <unistd.h>
-
 #include <cerrno>
-#include <cstdlib>
 #include <filesystem>
 
 #include "base/files.hpp"
+#include "cli/system.hpp"
+#include "process/spawn.hpp"
 
 namespace fd2::cli {
 
 std::vector<std::string> conform_programs() {
-    const std::filesystem::path self = own_executable();
+    const std::filesystem::path self = path_of(own_executable());
+    const auto program = [](const std::filesystem::path& path) {
+        return utf8_path(path) + std::string(program_suffix);
+    };
     // Beside fd2 in a build, in the prefix's libexec once it is installed.
-    return {self.parent_path() / "fd2-conform",
-            self.parent_path().parent_path() / FD2_CONFORM_RELATIVE};
+    return {program(self.parent_path() / "fd2-conform"),
+            program(self.parent_path().parent_path() / FD2_CONFORM_RELATIVE)};
 }
 
 int become_conform(int argc, char** argv) {
@@ -23,18 +25,18 @@ int become_conform(int argc, char** argv) {
     if (!loaded) return failed;
     std::string directories;
     for (const auto& each : plugin_directories(loaded->values)) {
-        directories += (directories.empty() ? "" : ":") + each.path;
+        if (!directories.empty()) directories += list_separator;
+        directories += each.path;
     }
-    ::setenv("FD2_PLUGIN_PATH", directories.c_str(), 1);
+    set_variable("FD2_PLUGIN_PATH", directories);
     const auto places = conform_programs();
     for (const auto& place : places) {
-        std::string name = place;
-        std::vector<char*> words = {name.data()};
-        words.insert(words.end(), argv + 2, argv + argc);
-        words.push_back(nullptr);
-        ::execv(name.c_str(), words.data());
-        if (errno != ENOENT) {
-            complain(text_of(system_failure("execute", name, errno)));
+        process::spawn_spec spec;
+        spec.argv = {place};
+        spec.argv.insert(spec.argv.end(), argv + 2, argv + argc);
+        const failure why = process::execute(spec);
+        if (why.sys_errno != ENOENT) {
+            complain(text_of(why));
             return failed;
         }
     }

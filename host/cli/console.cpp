@@ -1,12 +1,11 @@
 #include "cli/console.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "base/plain_text.hpp"
 #include "base/severity.hpp"
 #include "cli/screen.hpp"
+#include "process/standard_fds.hpp"
 
 namespace fd2::cli {
 
@@ -64,7 +63,7 @@ void console::print(const event& what) noexcept {
 
 void console::print(std::string line, std::string_view message) {
     constexpr std::size_t indent = std::string_view("fd2: ").size();  // as `complain` has it
-    append_wrapped(line, plain(message), width_of(STDERR_FILENO), line.size(), indent);
+    append_wrapped(line, plain(message), width_of(process::standard_descriptor(2)), line.size(), indent);
     line += '\n';
     write(line);
 }

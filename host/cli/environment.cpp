@@ -1,13 +1,6 @@
 #include "cli/environment.hpp"
 
-#include <pwd.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <climits>
-#include <cstdio>
-#include <cstdlib>
-#include <fstream>
 #include <sstream>
 #include <utility>
 
@@ -19,29 +12,23 @@
 #include "channel/plugin_path.hpp"
 #include "channel/selection.hpp"
 #include "cli/isolated.hpp"
+#include "cli/place.hpp"
 #include "cli/ssh_words.hpp"
+#include "cli/system.hpp"
+#include "process/standard_fds.hpp"
 
 namespace fd2::cli {
 
 namespace {
 
-/// PREFIX/bin/fd2 has its plugins in PREFIX/lib/.../fd2/backends, installed or in a build tree;
-/// wherever it was moved to, they moved along.
-std::string beside_us() {
-    const std::string self = own_executable();
-    const std::size_t file = self.rfind('/');
-    const std::size_t bin = file == 0 || file == self.npos ? self.npos : self.rfind('/', file - 1);
-    return bin == self.npos ? "" : self.substr(0, bin) + "/" FD2_BACKEND_DIR_RELATIVE;
-}
-
 /// These directories, and those that the caller's FD2_PLUGIN_PATH names.
 settings::settings with_callers(std::vector<settings::plugin_directory> path) {
     settings::settings out;
     out.plugins.path = std::move(path);
-    const char* given = std::getenv("FD2_PLUGIN_PATH");
-    if (given == nullptr || has_raised_privileges()) return out;
-    std::stringstream list(given);
-    for (std::string one; std::getline(list, one, ':');) {
+    const auto given = environment_variable("FD2_PLUGIN_PATH");
+    if (!given || has_raised_privileges()) return out;
+    std::stringstream list(*given);
+    for (std::string one; std::getline(list, one, list_separator);) {
         if (!one.empty()) out.plugins.path.push_back({absolute(one), true});
     }
     return out;
@@ -51,9 +38,9 @@ settings::settings with_callers(std::vector<settings::plugin_directory> path) {
 
 void complain(std::string_view text) {
     std::string line = "fd2: ";
-    append_wrapped(line, plain(text), width_of(STDERR_FILENO), line.size(), line.size());
+    append_wrapped(line, plain(text), width_of(process::standard_descriptor(2)), line.size(), line.size());
     line += '\n';
-    std::fwrite(line.data(), 1, line.size(), stderr);
+    (void)write_all(process::standard_descriptor(2), line);
 }
 
 void complain_in_lines(std::string_view text) {
@@ -63,9 +50,9 @@ void complain_in_lines(std::string_view text) {
             complain(line);
         } else {
             std::string more;
-            append_wrapped(more, plain(line), width_of(STDERR_FILENO), 0, 0);
+            append_wrapped(more, plain(line), width_of(process::standard_descriptor(2)), 0, 0);
             more += '\n';
-            std::fwrite(more.data(), 1, more.size(), stderr);
+            (void)write_all(process::standard_descriptor(2), more);
         }
         text.remove_prefix(std::min(line.size() + 1, text.size()));
     }
@@ -73,7 +60,7 @@ void complain_in_lines(std::string_view text) {
 
 std::vector<channel::directory> plugin_directories(const settings::settings& config) {
     return channel::plugin_path(config.plugins.path,
-                                channel::built_in(beside_us(), installed_backends));
+                                channel::built_in(backends_beside_us(), installed_backends));
 }
 
 settings::available_backends backends_in(const std::vector<settings::plugin_directory>& path) {
@@ -110,25 +97,6 @@ option_findings wrong_options(const settings::settings& config) {
     return out;
 }
 
-namespace {
-
-/// What machine-id(5) says, or where that is not set up, the host name.
-std::string name_of_machine() {
-    std::string id;
-    std::ifstream("/etc/machine-id") >> id;
-    if (!id.empty() && id.find_first_not_of("0123456789abcdef") == id.npos) return id;
-    char name[HOST_NAME_MAX + 1] = {};
-    ::gethostname(name, sizeof name - 1);
-    return name;
-}
-
-}  // namespace
-
-std::string name_of_user(uid_t user) {
-    const passwd* const entry = ::getpwuid(user);
-    return entry != nullptr ? std::string(entry->pw_name) : std::to_string(user);
-}
-
 settings::run_facts facts_of(const std::vector<std::string>& command,
                              const std::optional<std::string>& link, bool on_terminal) {
     settings::run_facts out;
@@ -137,7 +105,7 @@ settings::run_facts facts_of(const std::vector<std::string>& command,
     out.link = link;
     out.terminal = on_terminal;
     out.user = [known = std::string()]() mutable {
-        if (known.empty()) known = name_of_user(::getuid());
+        if (known.empty()) known = name_of_user();
         return known;
     };
     out.machine = name_of_machine;
@@ -148,14 +116,14 @@ result<settings::loaded> read_settings(const common_options& given,
                                        const settings::run_facts* facts) {
     settings::inputs input;
     input.facts = facts;
-    input.environment = environ;
+    input.environment = own_environment();
     input.config = given.config;
     input.privileged = has_raised_privileges();
     input.backends = backends_in;
     input.forgiving = given.forgiving;
     input.options = given.shorthand;
     if (!given.plugin_path.empty()) {
-        input.options.push_back({"plugins.path", join(given.plugin_path, ":"), "--plugin-path"});
+        input.options.push_back({"plugins.path", join(given.plugin_path, std::string(1, list_separator)), "--plugin-path"});
     }
     for (const auto& pair : given.set) {
         const std::size_t equals = pair.find('=');

@@ -33,9 +33,6 @@ struct common_options {
 result<settings::loaded> read_settings(const common_options& given,
                                        const settings::run_facts* facts = nullptr);
 
-/// The number in decimal for a user without a name.
-std::string name_of_user(uid_t user);
-
 /// What rules see of a run of this command. `link`: the name that fd2 was called by, if it is not
 /// its own.
 settings::run_facts facts_of(const std::vector<std::string>& command,

@@ -1,12 +1,11 @@
 #include "cli/explain.hpp"
 
-#include <unistd.h>
-
 #include "base/failure.hpp"
 #include "base/plain_text.hpp"
 #include "base/signal_set.hpp"
 #include "base/text_list.hpp"
 #include "cli/screen.hpp"
+#include "process/standard_fds.hpp"
 #include "settings/rollout.hpp"
 
 namespace fd2::cli {
@@ -24,7 +23,7 @@ class narrator {
     std::string take() { return std::move(out_); }
 
   private:
-    std::size_t width_ = width_of(STDERR_FILENO);
+    std::size_t width_ = width_of(process::standard_descriptor(2));
     std::string out_;
 };
 

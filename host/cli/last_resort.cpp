@@ -1,8 +1,6 @@
 #include "cli/last_resort.hpp"
 
 #include <cxxabi.h>
-#include <poll.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <exception>
@@ -12,6 +10,7 @@
 #include <typeinfo>
 
 #include "cli/environment.hpp"
+#include "cli/system.hpp"
 #include "process/exit_as.hpp"
 
 namespace fd2::cli {
@@ -20,23 +19,18 @@ namespace {
 // std::terminate takes a function and nothing for it to know.
 constinit std::optional<exit_status> known;
 
-void say(std::string_view text) noexcept {
-    pollfd writable{STDERR_FILENO, POLLOUT, 0};
-    if (::poll(&writable, 1, 0) > 0 && ::write(STDERR_FILENO, text.data(), text.size()) < 0) {
-        // The status is all that is left to tell.
-    }
-}
-
 [[noreturn]] void leave() noexcept {
     if (known) {
-        say("fd2: error: out of memory after the command's end; reports and the rest of its stderr "
+        say_at_once(
+            "fd2: error: out of memory after the command's end; reports and the rest of its stderr "
             "may be missing\n");
         process::exit_as(*known);
     }
     const std::type_info* const thrown = abi::__cxa_current_exception_type();
     if (thrown == nullptr || *thrown != typeid(std::bad_alloc)) std::abort();
-    say("fd2: out of memory\n");
-    ::_exit(own_failure);
+    say_at_once(
+            "fd2: out of memory\n");
+    leave_at_once(own_failure);
 }
 
 // Before the constructors of other static objects, which allocate (those of the option parser's

@@ -3,8 +3,6 @@
 
 #include <fd2/observer.hpp>
 
-#include <sys/stat.h>
-
 #include <array>
 #include <functional>
 #include <memory>
@@ -38,7 +36,8 @@ struct patience {
 /// lost and nothing else happens.
 class late_output final : public text_out {
   public:
-    late_output() = default;
+    late_output();
+    ~late_output() override;
     late_output(const late_output&) = delete;
     late_output& operator=(const late_output&) = delete;
 
@@ -77,7 +76,8 @@ class late_output final : public text_out {
     std::string target_;  // beside: what is replaced,
     std::string beside_;  // and by what
     bool existed_ = false;
-    struct stat like_ {};  // where it existed
+    struct model;
+    std::unique_ptr<model> like_;  // where it existed
     unique_fd file_;
     std::unique_ptr<forward::writer> writer_;  // as_it_is
 

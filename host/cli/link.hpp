@@ -9,9 +9,13 @@
 
 namespace fd2::cli {
 
-/// `fd2 link DIR [NAME...]`: makes DIR/NAME (default: ssh) a symbolic link to this executable. An
-/// existing link to it is left alone; anything else in the way is an error. 0 or 1.
+/// `fd2 link DIR [NAME...]`: makes DIR/NAME (default: ssh) a symbolic link to this executable; on
+/// Windows DIR/NAME.exe a copy of it. An existing one is left alone; anything else in the way is an
+/// error. 0 or 1.
 int link(const std::string& directory, const std::vector<std::string>& names);
+
+/// The file beside a copy of fd2, made by `fd2 link`, that says where the original lies. [Windows]
+std::string home_note_of(const std::string& executable);
 
 /// The name that we were called by, if it is not our own.
 std::optional<std::string> borrowed_name(const char* argv0);

@@ -1,12 +1,11 @@
 // The fd2 command: from argv to one subcommand.
 
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <iostream>
 #include <new>
 
+#include "base/files.hpp"
 #include "cli/completion.hpp"
 #include "cli/config.hpp"
 #include "cli/config_explain.hpp"
@@ -19,6 +18,7 @@
 #include "cli/report.hpp"
 #include "cli/run.hpp"
 #include "cli/screen.hpp"
+#include "cli/system.hpp"
 #include "cli/usage.hpp"
 
 namespace {
@@ -339,8 +339,7 @@ bool translate(parsed& given) {
         return false;
     }
     if (!given.log.empty()) {
-        std::error_code ignored;
-        add("log.file", std::filesystem::absolute(given.log, ignored).string(), "--log");
+        add("log.file", fd2::absolute(given.log), "--log");
         add("log.lines", "true", "--log");
     }
     given.run.explicit_backend = !given.backend.empty();
@@ -425,7 +424,7 @@ int explain_config(const CLI::App& app, parsed& given, std::vector<std::string> 
     std::optional<std::string> link;
     if (!given.link.empty()) link = given.link;
     given.common.forgiving = link.has_value();
-    auto facts = facts_of(*command, link, ::isatty(STDERR_FILENO) == 1);
+    auto facts = facts_of(*command, link, is_terminal(fd2::process::standard_descriptor(2)));
     if (!given.user.empty()) facts.user = [&given] { return given.user; };
     const auto loaded = read_settings(given.common, &facts);
     if (!loaded) {
@@ -439,7 +438,7 @@ int explain_config(const CLI::App& app, parsed& given, std::vector<std::string> 
 
 int run_config(const CLI::App& config, const parsed& given) {
     if (config.got_subcommand("check")) {
-        const std::size_t width = width_of(STDERR_FILENO);
+        const std::size_t width = width_of(fd2::process::standard_descriptor(2));
         if (!given.file.empty()) {
             return config_check(given.file, std::cout, std::cerr, backends_in, wrong_options,
                                 width);
@@ -461,16 +460,17 @@ int run_config(const CLI::App& config, const parsed& given) {
 }
 
 /// Whether both name one regular file, or one that does not exist yet. Descriptors may be shared.
-bool is_same_file(const std::filesystem::path& one, const std::filesystem::path& other) {
-    const auto shared = [](const std::filesystem::path& path) {
+bool is_same_file(const std::string& one_name, const std::string& other_name) {
+    const auto shared = [](const std::string& name) {
         std::error_code ignored;
-        const std::string& name = path.native();
+        const std::filesystem::path path = fd2::path_of(name);
         return name.empty() || name == "-" || name.starts_with("/dev/") ||
                name.starts_with("/proc/") ||
                (std::filesystem::exists(path, ignored) &&
                 !std::filesystem::is_regular_file(path, ignored));
     };
-    if (shared(one) || shared(other)) return false;
+    if (shared(one_name) || shared(other_name)) return false;
+    const std::filesystem::path one = fd2::path_of(one_name), other = fd2::path_of(other_name);
     std::error_code failed;
     if (std::filesystem::equivalent(one, other, failed)) return true;
     const auto whole = [&](const std::filesystem::path& path) {
@@ -634,7 +634,11 @@ int main(int argc, char** argv) {
     try {
         start.descriptors = fd2::process::inherited_descriptors::note();
         take_stdout();
-        const int status = dispatch(argc, argv, start);
+        std::vector<std::string> words = words_of(argc, argv);
+        std::vector<char*> pointers;
+        for (std::string& word : words) pointers.push_back(word.data());
+        pointers.push_back(nullptr);
+        const int status = dispatch(static_cast<int>(words.size()), pointers.data(), start);
         if (const auto lost = flush_stdout()) {
             complain(*lost);
             return status == 0 ? 1 : status;

@@ -1,11 +1,7 @@
 #include "cli/report.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
 #include <memory>
 #include <string_view>
@@ -14,6 +10,7 @@
 #include "base/unique_fd.hpp"
 #include "cli/report/render.hpp"
 #include "cli/whole_file.hpp"
+#include "process/standard_fds.hpp"
 
 namespace fd2::cli {
 namespace {
@@ -48,13 +45,11 @@ class line_source {
 
   private:
     bool fill() noexcept {
-        ssize_t size = 0;
-        do size = ::read(fd_, buffer_.data(), buffer_.size());
-        while (size < 0 && errno == EINTR);
-        if (size < 0) error_ = errno;
+        const auto size = read_some(fd_, buffer_.data(), buffer_.size());
+        if (!size) error_ = size.error().sys_errno;
         begin_ = 0;
-        end_ = size > 0 ? static_cast<std::size_t>(size) : 0;
-        return size > 0;
+        end_ = size ? *size : 0;
+        return end_ != 0;
     }
 
     int fd_;
@@ -67,10 +62,11 @@ status read_lines(const std::string& name, std::optional<std::int64_t> since,
                   reports::summary& all) {
     unique_fd file;
     if (name != "-") {
-        file.reset(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-        if (!file) return system_failure("open", name, errno);
+        auto opened = open_to_read(name);
+        if (!opened) return std::move(opened).error();
+        file = std::move(*opened);
     }
-    const auto source = std::make_unique<line_source>(file ? file.get() : STDIN_FILENO);
+    const auto source = std::make_unique<line_source>(file ? file.get() : process::standard_descriptor(0));
     std::string line;
     reports::run one;
     for (std::uint64_t number = 1; source->next(line); ++number) {

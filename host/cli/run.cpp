@@ -1,9 +1,5 @@
 #include "cli/run.hpp"
 
-#include <signal.h>
-#include <time.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -19,11 +15,12 @@
 #include "cli/last_resort.hpp"
 #include "cli/late_output.hpp"
 #include "cli/log_lines.hpp"
-#include "cli/run_control.hpp"
 #include "cli/run_plan.hpp"
 #include "cli/run_reports.hpp"
+#include "cli/run_subject.hpp"
 #include "cli/stats.hpp"
 #include "cli/step_aside.hpp"
+#include "cli/system.hpp"
 #include "process/exit_as.hpp"
 #include "process/signals.hpp"
 #include "process/spawn.hpp"
@@ -76,7 +73,7 @@ class runner {
           plan_(plan),
           background_(background),
           console_(config_.log.console),
-          forwarder_(STDERR_FILENO, forward_options(config_.forward, start.closed.closed[2]),
+          forwarder_(process::standard_descriptor(2), forward_options(config_.forward, start.closed.closed[2]),
                      &console_) {
         console_.attach(&forwarder_);
         report_.command = options.command;
@@ -221,7 +218,7 @@ class runner {
         }
         const bool shown = run_->has_channel() && !start_.closed.closed[2];
         run_->replay_to({shown ? config_.surface : settings::surface_policy::never,
-                         report_.command.front(), STDERR_FILENO});
+                         report_.command.front(), process::standard_descriptor(2)});
         return {};
     }
 
@@ -284,7 +281,7 @@ class runner {
         spec.argv = options_.command;
         spec.program = options_.program;
         spec.signals = start_.inherited;
-        spec.parent_death_signal = SIGKILL;
+        spec.parent_death_signal = process::killed;
         report_.times.started_wall = wall_clock();
         return run_->spawn(std::move(spec), &refusal);
     }
@@ -306,20 +303,19 @@ class runner {
     void pass_on_size() noexcept {
         channel::channel* const carried = run_->open_channel();
         const auto size = carried ? size_of_terminal() : std::nullopt;
-        if (size && carried->set_terminal_size(*size)) (void)run_->child().kill(SIGWINCH);
+        if (size && carried->set_terminal_size(*size)) run_->child().tell_new_size();
     }
 
     void run_and_record() {
         runs::poll_source signals{relay_->descriptor(), [this] { return serve_signals(); }};
-        std::optional<run_control> control;
+        std::unique_ptr<run_server> control;
         ignoring_exceptions([&] {
             if (!config_.control.enabled || has_raised_privileges()) return;
-            control.emplace(run_control::subject{options_, loaded_, on_terminal_, plan_.stderr_from,
-                                                 pool_ ? &*pool_ : nullptr, *run_, report_,
-                                                 console_, [this](const std::string& backend) {
-                                                     if (lines_origin_)
-                                                         lines_origin_->moved_to(backend);
-                                                 }});
+            control = serve_run({options_, loaded_, on_terminal_, plan_.stderr_from,
+                                 pool_ ? &*pool_ : nullptr, *run_, report_, console_,
+                                 [this](const std::string& backend) {
+                                     if (lines_origin_) lines_origin_->moved_to(backend);
+                                 }});
         });
         runs::run_to_exit(*run_, bell_.get(), {&signals, control ? &control->source() : nullptr});
         const runs::outcome& how = *run_->ended();
@@ -454,7 +450,7 @@ class runner {
 }  // namespace
 
 int run(const run_options& options, const process_start& start) {
-    const bool on_terminal = ::isatty(STDERR_FILENO) == 1;
+    const bool on_terminal = is_terminal(process::standard_descriptor(2));
     const settings::run_facts facts = facts_of(options.command, options.link, on_terminal);
     const auto loaded = read_settings(options.common, &facts);
     if (!loaded) {

@@ -12,6 +12,7 @@
 #include "channel/selection.hpp"
 #include "cli/console.hpp"
 #include "cli/run_plan.hpp"
+#include "cli/run_subject.hpp"
 #include "cli/stats.hpp"
 #include "control/controlled.hpp"
 #include "control/server.hpp"
@@ -23,25 +24,13 @@ namespace fd2::cli {
 
 /// Serves the control socket of one run, which is made when the run is 200 ms old: shorter ones pay
 /// nothing for it. [the run's thread]
-class run_control final : public control::controlled {
+class run_control final : public control::controlled, public run_server {
   public:
-    /// All of it outlives this object.
-    struct subject {
-        const run_options& options;
-        const settings::loaded& loaded;
-        bool on_terminal;
-        const runs::stderr_plan& plan;
-        channel::backend_pool* pool;  ///< null where nothing is captured
-        runs::run& run;
-        run_report& report;
-        console& log;
-        std::function<void(const std::string& backend)> moved;  ///< told of each hand-over
-    };
-    explicit run_control(subject of);
+    explicit run_control(run_subject of);
     ~run_control() override;
 
     /// For run_to_exit, once the child was spawned.
-    runs::poll_source& source() noexcept { return source_; }
+    runs::poll_source& source() noexcept override { return source_; }
 
     using reload_answer = std::variant<control::reload_outcome, control::invalid_configuration>;
 
@@ -83,7 +72,7 @@ class run_control final : public control::controlled {
     void tell(severity level, const std::string& text) noexcept;
     void audit(nlohmann::ordered_json what, const std::optional<control::requester>& who);
 
-    subject of_;
+    run_subject of_;
     runs::poll_source source_;
     std::unique_ptr<control::server> server_;
     std::optional<settings::loaded> reloaded_;

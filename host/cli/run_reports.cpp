@@ -1,12 +1,6 @@
 #include "cli/run_reports.hpp"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -14,19 +8,16 @@
 #include <utility>
 
 #include "base/plain_text.hpp"
-#include "base/signal_mask.hpp"
+#include "base/home_process.hpp"
+#include "base/system_code.hpp"
 #include "cli/ssh_words.hpp"
 #include "cli/whole_file.hpp"
-#include "logging/log_path.hpp"
 
 namespace fd2::cli {
 namespace {
 
 // How long others may be at report.file. Each holds it for one write.
 constexpr nanoseconds_t lock_patience = 2 * second;
-
-// Between two questions whether it is free.
-constexpr int shortest_nap = 1, longest_nap = 16;  // ms
 
 class string_out final : public text_out {
   public:
@@ -45,58 +36,10 @@ class string_out final : public text_out {
     bool whole_ = true;
 };
 
-/// 0, EINTR if we are to stop, or another errno. The kernel has no wait for a lock that ends at
-/// some time, or together with others; so it is asked again and again.
-int lock(int fd, const patience& waiting) {
-    const nanoseconds_t until = after(now(), waiting.stall);
-    for (int nap = shortest_nap;; nap = std::min(2 * nap, longest_nap)) {
-        if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return 0;
-        if (errno != EWOULDBLOCK && errno != EINTR) return errno;
-        if (now() >= until) return ETIMEDOUT;
-        pollfd served{waiting.descriptor, POLLIN, 0};
-        if (::poll(&served, 1, nap) > 0 && waiting.serve && waiting.serve()) return EINTR;
-    }
-}
-
-/// Opens it for reading as well where that is allowed, to look at its end.
-unique_fd open_to_append(const logging::log_path& at, bool& readable) noexcept {
-    // Non-blocking: what has no reader (a FIFO) is refused, and not waited for.
-    const int flags =
-        O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (at.descriptor ? 0 : O_NOFOLLOW);
-    unique_fd file(::openat(at.directory.get(), at.name.c_str(), O_RDWR | O_CREAT | flags, 0600));
-    readable = static_cast<bool>(file);
-    if (!file && errno == EACCES) {
-        file.reset(::openat(at.directory.get(), at.name.c_str(), O_WRONLY | flags));
-    }
-    return file;
-}
-
-bool ends_inside_a_line(int fd, off_t size) noexcept {
-    char last = '\n';
-    return size > 0 && ::pread(fd, &last, 1, size - 1) == 1 && last != '\n';
-}
-
-/// 0 or an errno. After a failure the file is as long as before.
-int append(int fd, off_t size, std::string_view text) noexcept {
-    while (!text.empty()) {
-        const ssize_t done = ::write(fd, text.data(), text.size());
-        if (done > 0) {
-            text.remove_prefix(static_cast<std::size_t>(done));
-            continue;
-        }
-        if (done < 0 && errno == EINTR) continue;
-        const int error = done < 0 ? errno : ENOSPC;
-        if (error == EFBIG) swallow_signal(SIGXFSZ);
-        [[maybe_unused]] const int as_before = ::ftruncate(fd, size);
-        return error;
-    }
-    return 0;
-}
-
 failure with_advice(failure why) {
     if (!why.advice.empty()) return why;
-    if (why.sys_errno == ENOENT) return advise(std::move(why), "create its directory");
-    if (why.sys_errno == EACCES) return advise(std::move(why), "make it writable, or name another");
+    if (means_absent(why.sys_errno)) return advise(std::move(why), "create its directory");
+    if (means_denied(why.sys_errno)) return advise(std::move(why), "make it writable, or name another");
     return why;
 }
 
@@ -135,7 +78,7 @@ class leaver {
             string_out line;
             write_stats(report_, line);
             if (!line.is_whole()) {
-                tell("report.file", {errc::resource, ENOMEM, "out of memory"});
+                tell("report.file", {errc::resource, system_code::no_memory, "out of memory"});
             } else {
                 if (reported) add_line(line.text());
                 if (logged) log_run(line.text());
@@ -165,7 +108,7 @@ class leaver {
     void write_tail(std::span<const std::string_view> tail) {
         const settings::settings& values = config_.values;
         const std::string path = expand_placeholders(
-            values.tail.file, {::getpid(), std::string(command_name(report_.command)),
+            values.tail.file, {static_cast<pid_t>(process_number()), std::string(command_name(report_.command)),
                                remote_host(report_.command), report_.times.started_wall});
         for (const auto& [key, other] : {std::pair{"report.file", &values.report.file},
                                          std::pair{"log.file", &values.log.file}}) {
@@ -237,40 +180,6 @@ std::string expand_placeholders(std::string_view pattern, const path_values& val
         pattern.remove_prefix(std::min<std::size_t>(pattern.size(), 2));
     }
     return out;
-}
-
-status append_line(const std::string& path, std::string_view line, const patience& waiting) {
-    // Again if the file was removed while we waited.
-    for (int tries = 0;; ++tries) {
-        auto at = logging::resolve_log_path(path);
-        if (!at) return std::move(at).error();
-        bool readable = false;
-        const unique_fd file = open_to_append(*at, readable);
-        if (!file) return system_failure("open", path, errno);
-        struct stat about {};
-        if (::fstat(file.get(), &about) != 0) return system_failure("fstat", path, errno);
-        if (!S_ISREG(about.st_mode)) {
-            return advise({errc::config, EINVAL, "open: " + path + ": not a regular file"},
-                          "name a file, or use --stats");
-        }
-        const int locked = lock(file.get(), waiting);
-        if (locked == ETIMEDOUT) {
-            return advise({errc::timedout, locked, "lock: " + path + ": another process holds it"},
-                          "find it in /proc/locks");
-        }
-        if (locked == EINTR) {
-            return failure{errc::timedout, locked, "lock: " + path + ": interrupted by a signal"};
-        }
-        if (locked != 0) return system_failure("lock", path, locked);
-        if (::fstat(file.get(), &about) != 0) return system_failure("fstat", path, errno);
-        if (about.st_nlink == 0 && tries < 3) continue;
-        std::string text;
-        if (readable && ends_inside_a_line(file.get(), about.st_size)) text = '\n';
-        text += line;
-        const int error = append(file.get(), about.st_size, text);
-        if (error != 0) return system_failure("write", path, error);
-        return {};
-    }
 }
 
 void leave_reports(const run_report& report, const settings::loaded& config,

@@ -1,9 +1,5 @@
 #include "cli/screen.hpp"
 
-#include <fcntl.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -13,8 +9,10 @@
 #include <streambuf>
 
 #include "base/failure.hpp"
+#include "base/files.hpp"
 #include "base/plain_text.hpp"
-#include "base/unique_fd.hpp"
+#include "cli/system.hpp"
+#include "process/standard_fds.hpp"
 
 namespace fd2::cli {
 
@@ -45,12 +43,11 @@ class stdout_buffer final : public std::streambuf {
         return traits_type::not_eof(next);
     }
     int sync() override {
-        std::string_view left(pbase(), static_cast<std::size_t>(pptr() - pbase()));
+        const std::string_view held(pbase(), static_cast<std::size_t>(pptr() - pbase()));
         setp(bytes_.data(), bytes_.data() + bytes_.size());
-        while (!left.empty() && error_ == 0) {
-            const ssize_t done = ::write(STDOUT_FILENO, left.data(), left.size());
-            if (done > 0) left.remove_prefix(static_cast<std::size_t>(done));
-            if (done < 0 && errno != EINTR) error_ = errno;
+        if (!held.empty() && error_ == 0) {
+            const auto good = write_all(process::standard_descriptor(1), held);
+            if (!good) error_ = good.error().sys_errno;
         }
         return error_ == 0 ? 0 : -1;
     }
@@ -69,26 +66,19 @@ stdout_buffer& our_stdout() {
 }  // namespace
 
 std::size_t width_of(int fd) {
-    if (::isatty(fd) != 1) return 0;
+    if (!is_terminal(fd)) return 0;
     const std::string_view said = variable("COLUMNS");
     std::size_t width = 0;
     const auto [stop, failed] = std::from_chars(said.data(), said.data() + said.size(), width);
     const bool number = failed == std::errc() && stop == said.data() + said.size();
     if (number && width >= least_width) return width;
-    winsize size{};
-    if (::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col >= least_width) {
-        return size.ws_col;
-    }
-    return usual_width;
+    const auto size = size_of(fd);
+    return size && size->columns >= least_width ? size->columns : usual_width;
 }
 
 std::optional<terminal_size> size_of_terminal() noexcept {
-    winsize size{};
-    if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0) {
-        const unique_fd terminal(::open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
-        if (!terminal || ::ioctl(terminal.get(), TIOCGWINSZ, &size) != 0) return std::nullopt;
-    }
-    return terminal_size{size.ws_row, size.ws_col, size.ws_xpixel, size.ws_ypixel};
+    if (const auto size = size_of(process::standard_descriptor(2))) return size;
+    return size_of_own_terminal();
 }
 
 std::optional<when> parse_when(std::string_view word) noexcept {
@@ -108,10 +98,11 @@ std::string screen::paint(ink which, std::string_view text) const {
 
 screen look_at_stdout(when colour) {
     screen out;
-    out.width = width_of(STDOUT_FILENO);
+    const int fd = process::standard_descriptor(1);
+    out.width = width_of(fd);
     out.colour =
         colour == when::always || (colour == when::automatic && out.width != 0 &&
-                                   variable("NO_COLOR").empty() && variable("TERM") != "dumb");
+                                   variable("NO_COLOR").empty() && takes_colours(fd));
     return out;
 }
 

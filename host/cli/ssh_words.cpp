@@ -1,10 +1,10 @@
 #include "cli/ssh_words.hpp"
 
-#include <strings.h>
-
 #include <algorithm>
 #include <optional>
 #include <string_view>
+
+#include "process/command_search.hpp"
 
 namespace fd2::cli {
 
@@ -15,9 +15,15 @@ constexpr std::string_view takes_argument = "BbcDEeFIiJLlmOoPpQRSWw";
 
 constexpr std::string_view blanks = " \t\r\n\f";
 
+constexpr char lower(char c) noexcept {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+
 bool equal(std::string_view left, std::string_view right) noexcept {
     return left.size() == right.size() &&
-           ::strncasecmp(left.data(), right.data(), left.size()) == 0;
+           std::equal(left.begin(), left.end(), right.begin(), [](char a, char b) {
+               return lower(a) == lower(b);
+           });
 }
 
 void drop_blanks(std::string_view& text) noexcept {
@@ -104,8 +110,7 @@ std::string_view host_of_uri(std::string_view text) noexcept {
 
 std::string_view command_name(std::span<const std::string> command) noexcept {
     if (command.empty()) return {};
-    const std::string_view name = command.front();
-    return name.substr(name.rfind('/') + 1);
+    return process::command_base(command.front());
 }
 
 bool is_ssh(std::span<const std::string> command) noexcept {

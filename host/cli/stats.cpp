@@ -103,7 +103,8 @@ void put_exit(json_writer& out, exit_status exit) noexcept {
     out.open('{');
     switch (exit.how()) {
         case exit_status::kind::exited:
-            out.key("code").value(exit.code());
+            // On Windows all 32 bits count: 3221225477 is 0xC0000005.
+            out.key("code").value(static_cast<std::uint32_t>(exit.code()));
             break;
         case exit_status::kind::signalled:
             out.key("signal").value(exit.signal());

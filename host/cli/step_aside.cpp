@@ -1,8 +1,5 @@
 #include "cli/step_aside.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <vector>
 
@@ -47,12 +44,8 @@ int step_aside(const run_options& options, const process::closed_at_start& close
                  "; --set enabled=true enables it for this run");
     }
     // What was given to us and not to the command.
-    if (options.stats_fd && *options.stats_fd > STDERR_FILENO) {
-        ::fcntl(*options.stats_fd, F_SETFD, FD_CLOEXEC);
-    }
-    for (int fd = 0; fd <= STDERR_FILENO; ++fd) {
-        if (closed.closed[static_cast<std::size_t>(fd)]) ::close(fd);
-    }
+    if (options.stats_fd && *options.stats_fd > 2) process::keep_from_command(*options.stats_fd);
+    process::close_again(closed);
     process::spawn_spec spec;
     spec.argv = options.command;
     spec.program = options.program;

@@ -75,6 +75,9 @@ class child {
     /// it fails. [any thread]
     status kill(int signal);
 
+    /// Tells it that its terminal has another size: SIGWINCH, where there is one. [any thread]
+    void tell_new_size() noexcept;
+
     /// Ends the child whatever it does: SIGKILL; on Windows with status 1. Otherwise like kill().
     /// [any thread]
     status kill_now();

@@ -129,6 +129,10 @@ int child::send(int signal) noexcept {
     return ::kill(pid_, signal) == 0 ? 0 : errno;
 }
 
+void child::tell_new_size() noexcept {
+    (void)send(SIGWINCH);
+}
+
 // 0 or an errno.
 int child::end_now() noexcept {
     return send(SIGKILL);

@@ -77,6 +77,8 @@ int child::send(int) noexcept {
     return ERROR_NOT_SUPPORTED;
 }
 
+void child::tell_new_size() noexcept {}
+
 // 0 or an error.
 int child::end_now() noexcept {
     const std::lock_guard lock(collecting_);

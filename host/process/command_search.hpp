@@ -13,4 +13,8 @@ namespace fd2::process {
 /// by executing it. Empty for an empty command.
 std::vector<std::string> command_candidates(std::string_view command, const char* path);
 
+/// What a command is called, of its path: "ssh" of "/usr/bin/ssh", on Windows of
+/// "C:\\OpenSSH\\ssh.exe".
+std::string_view command_base(std::string_view path) noexcept;
+
 }  // namespace fd2::process

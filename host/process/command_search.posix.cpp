@@ -33,4 +33,8 @@ std::vector<std::string> command_candidates(std::string_view command, const char
     }
 }
 
+std::string_view command_base(std::string_view path) noexcept {
+    return path.substr(path.rfind('/') + 1);
+}
+
 }  // namespace fd2::process

@@ -86,4 +86,19 @@ std::vector<std::string> command_candidates(std::string_view command, const char
     return found;
 }
 
+std::string_view command_base(std::string_view path) noexcept {
+    path = path.substr(path.find_last_of("/\\:") + 1);
+    const std::size_t dot = path.rfind('.');
+    if (dot == std::string_view::npos || dot == 0 || path.size() - dot != 4) return path;
+    for (const std::string_view ending : startable) {
+        bool same = true;
+        for (std::size_t i = 0; i < 4; ++i) {
+            const char c = path[dot + i];
+            same = same && (c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c) == ending[i];
+        }
+        if (same) return path.substr(0, dot);
+    }
+    return path;
+}
+
 }  // namespace fd2::process

@@ -11,6 +11,9 @@
 
 namespace fd2::process {
 
+/// SIGKILL, for parent_death_signal; there is no other where there are no signals.
+inline constexpr int killed = 9;
+
 /// What to start. The zero value of every member but `argv` is its default.
 struct spawn_spec {
     /// The child's arguments, argv[0] included; not empty.
@@ -42,7 +45,8 @@ struct spawn_spec {
 
     /// The signal that the child gets when the *thread* that spawned it ends; 0: none. Lost when
     /// the child executes a set-id program or changes its credentials. If this process dies before
-    /// the arrangement stands, the child does not start.
+    /// the arrangement stands, the child does not start. On Windows: whatever the signal, a job
+    /// ends the child, but not its own children, when this *process* ends.
     int parent_death_signal = 0;
 };
 

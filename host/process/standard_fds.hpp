@@ -20,6 +20,12 @@ struct closed_at_start {
 /// it stay opened. [the first thing in main, before any other thread]
 result<closed_at_start> secure_standard_fds();
 
+/// Undoes that, for a command that takes our place.
+void close_again(const closed_at_start& closed) noexcept;
+
+/// A descriptor above 2 that we were given stays ours.
+void keep_from_command(int fd) noexcept;
+
 /// What this process has as its 0, 1 or 2: the number itself; on Windows the handle, or -1.
 int standard_descriptor(int number) noexcept;
 

@@ -29,6 +29,16 @@ unique_fd stand_in() noexcept {
 
 }  // namespace
 
+void close_again(const closed_at_start& closed) noexcept {
+    for (int fd = 0; fd <= STDERR_FILENO; ++fd) {
+        if (closed.closed[static_cast<std::size_t>(fd)]) ::close(fd);
+    }
+}
+
+void keep_from_command(int fd) noexcept {
+    ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 int standard_descriptor(int number) noexcept {
     return number;
 }

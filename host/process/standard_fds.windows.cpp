@@ -21,6 +21,15 @@ HANDLE open_null_device(bool inheritable) noexcept {
 
 }  // namespace
 
+void close_again(const closed_at_start& closed) noexcept {
+    for (std::size_t i = 0; i < standard_handles.size(); ++i) {
+        if (closed.closed[i]) ::SetStdHandle(standard_handles[i], nullptr);
+    }
+}
+
+// It would not get it anyway.
+void keep_from_command(int) noexcept {}
+
 int standard_descriptor(int number) noexcept {
     return fd_of(::GetStdHandle(standard_handles[static_cast<std::size_t>(number)]));
 }

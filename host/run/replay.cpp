@@ -4,6 +4,7 @@
 
 #include "base/plain_text.hpp"
 #include "base/signal_set.hpp"
+#include "process/command_search.hpp"
 #include "run/forwarding.hpp"
 
 namespace fd2::runs {
@@ -12,7 +13,7 @@ namespace {
 
 std::string heading(const std::string& command, exit_status exit) {
     std::string out;
-    append_plain(out, std::string_view(command).substr(command.rfind('/') + 1));
+    append_plain(out, process::command_base(command));
     out += " process ";
     if (exit.how() == exit_status::kind::signalled) {
         out += "was killed by signal " + signal_name(exit.signal());

@@ -1,6 +1,7 @@
 #include "cli/hosts.hpp"
 
 #include <poll.h>
+#include <pwd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -24,6 +25,12 @@
 namespace fd2::cli {
 
 namespace {
+
+/// The number in decimal for a user without a name.
+std::string name_of(uid_t user) {
+    const passwd* const entry = ::getpwuid(user);
+    return entry != nullptr ? std::string(entry->pw_name) : std::to_string(user);
+}
 
 using nlohmann::ordered_json;
 
@@ -138,7 +145,7 @@ constexpr std::size_t user_column = 1;
 std::vector<std::string> row_of(const ordered_json& one) {
     return {
         std::to_string(integer_in(one, "host")),
-        plain(name_of_user(static_cast<uid_t>(integer_in(one, "uid")))),
+        plain(name_of(static_cast<uid_t>(integer_in(one, "uid")))),
         std::to_string(integer_in(one, "number")),
         plain(text_in(one, "backend")) + (integer_in(one, "generation") > 1
                                               ? "@" + std::to_string(integer_in(one, "generation"))

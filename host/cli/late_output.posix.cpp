@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -51,6 +52,13 @@ status check_given(const std::string& option, const std::string& name, int fd) {
 
 }  // namespace
 
+struct late_output::model {
+    struct stat status {};
+};
+
+late_output::late_output() = default;
+late_output::~late_output() = default;
+
 status late_output::open(const std::string& option, const std::string& path) {
     option_ = option;
     name_ = path;
@@ -91,8 +99,9 @@ status late_output::open_file(const std::string& path) {
         if (!file_) return failed(errno);
     }
     existed_ = static_cast<bool>(file_);
-    if (existed_ && ::fstat(file_.get(), &like_) != 0) return failed(errno);
-    if (existed_ && !S_ISREG(like_.st_mode)) {
+    like_ = std::make_unique<model>();
+    if (existed_ && ::fstat(file_.get(), &like_->status) != 0) return failed(errno);
+    if (existed_ && !S_ISREG(like_->status.st_mode)) {
         kind_ = kind::as_it_is;
         writer_ = forward::open_writer(file_.get()).writer;
         return {};
@@ -110,7 +119,7 @@ status late_output::open_file(const std::string& path) {
     const int error = errno;
     if (trial) ::unlink(beside_.c_str());
     if (!existed_ && !trial) return failed(error);
-    if (existed_ && (!trial || like_.st_nlink > 1 || ::unlink(target_.c_str()) != 0)) {
+    if (existed_ && (!trial || like_->status.st_nlink > 1 || ::unlink(target_.c_str()) != 0)) {
         kind_ = kind::in_place;
         if (::ftruncate(file_.get(), 0) != 0) return failed(errno);
     } else {
@@ -129,7 +138,7 @@ int late_output::create_beside() noexcept {
         // One of a process that had our number and was killed.
         if (fd < 0 && (errno != EEXIST || ::unlink(beside_.c_str()) != 0)) return -1;
     }
-    if (fd >= 0 && existed_ && !adopt_attributes(fd, like_)) {
+    if (fd >= 0 && existed_ && !adopt_attributes(fd, like_->status)) {
         const int error = errno;
         ::close(fd);
         ::unlink(beside_.c_str());

@@ -36,7 +36,7 @@ std::string asked_by(const maybe_requester& who) {
 
 }  // namespace
 
-run_control::run_control(subject of) : of_(std::move(of)), plan_(of_.plan) {
+run_control::run_control(run_subject of) : of_(std::move(of)), plan_(of_.plan) {
     source_.serve = [this] { return serve(); };
     source_.at = now() + age_of_socket;
 }
@@ -326,6 +326,10 @@ void run_control::reload_now(const maybe_requester& who, control::answer<reload_
                          if (!nothing_to_move()) out.swapped = swap_to(std::move(to), who);
                          done(std::move(out));
                      }});
+}
+
+std::unique_ptr<run_server> serve_run(run_subject subject) {
+    return std::make_unique<run_control>(std::move(subject));
 }
 
 }  // namespace fd2::cli
