@@ -1,15 +1,14 @@
 #include "channel/plugin_path.hpp"
 
-#include <filesystem>
 #include <utility>
+
+#include "base/files.hpp"
 
 namespace fd2::channel {
 
 directory built_in(const std::string& beside, const std::string& installed) {
     // A directory that may not be looked at is still the one of this copy.
-    std::error_code ignored;
-    const bool absent = beside.empty() || std::filesystem::status(beside, ignored).type() ==
-                                              std::filesystem::file_type::not_found;
+    const bool absent = beside.empty() || !is_there(beside);
     return {absent ? installed : beside, trust_source::verified, true};
 }
 
@@ -17,8 +16,8 @@ namespace {
 
 /// Whether `path` is the same directory as `own`, by whatever name.
 bool is_same_directory(const std::string& path, const directory& own) {
-    std::error_code failed;
-    return std::filesystem::equivalent(path, own.path, failed) && !failed;
+    const auto one = identity_of(path), other = identity_of(own.path);
+    return one && other && *one == *other;
 }
 
 }  // namespace

@@ -1,12 +1,13 @@
 #include "channel/verdict_store.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <sstream>
 
+#include "base/clock.hpp"
 #include "base/plain_text.hpp"
 #include "base/text_list.hpp"
+#include "base/utc.hpp"
 #include "channel/plugin_table.hpp"
 #include "channel/verdict_files.hpp"
 
@@ -116,15 +117,10 @@ result<std::string> record_trial(const std::string& hash, const recorded_trial& 
 }
 
 std::string time_of_record() {
-    using namespace std::chrono;
-    const auto present = floor<seconds>(system_clock::now());
-    const auto day = floor<days>(present);
-    const year_month_day date(day);
-    const hh_mm_ss time(present - day);
-    char text[64];
-    std::snprintf(text, sizeof(text), "%04d-%02u-%02uT%02d:%02d:%02dZ", int(date.year()),
-                  unsigned(date.month()), unsigned(date.day()), int(time.hours().count()),
-                  int(time.minutes().count()), int(time.seconds().count()));
+    const utc_time at = utc_of(wall_clock());
+    char text[80];
+    std::snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02dZ", at.year, at.month, at.day,
+                  at.hour, at.minute, at.second);
     return text;
 }
 

@@ -47,10 +47,10 @@ bool ends_inside_a_line(HANDLE file, std::int64_t size) noexcept {
 }  // namespace
 
 status append_line(const std::string& path, std::string_view line, const patience& waiting) {
-    const unique_fd file(fd_of(::CreateFileW(
-        system_path(path).c_str(), GENERIC_READ | GENERIC_WRITE,
-        FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr, OPEN_ALWAYS,
-        FILE_ATTRIBUTE_NORMAL, nullptr)));
+    const unique_fd file(
+        fd_of(::CreateFileW(system_path(path).c_str(), GENERIC_READ | GENERIC_WRITE,
+                            FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr,
+                            OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, nullptr)));
     if (!file) return system_failure("open", path, last_system_code());
     const HANDLE handle = handle_of(file.get());
     if (::GetFileType(handle) != FILE_TYPE_DISK) {

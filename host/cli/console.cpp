@@ -63,7 +63,8 @@ void console::print(const event& what) noexcept {
 
 void console::print(std::string line, std::string_view message) {
     constexpr std::size_t indent = std::string_view("fd2: ").size();  // as `complain` has it
-    append_wrapped(line, plain(message), width_of(process::standard_descriptor(2)), line.size(), indent);
+    append_wrapped(line, plain(message), width_of(process::standard_descriptor(2)), line.size(),
+                   indent);
     line += '\n';
     write(line);
 }

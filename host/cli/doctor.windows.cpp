@@ -1,5 +1,5 @@
-// What of the machine matters here: that a backend works, that the settings are right, and where the
-// programs are.
+// What of the machine matters here: that a backend works, that the settings are right, and where
+// the programs are.
 #include "cli/doctor.hpp"
 
 #include <winsock2.h>
@@ -42,7 +42,8 @@ void judge_machine(report& out) {
 void judge_own_stderr(bool closed, report& out) {
     const int fd = process::standard_descriptor(2);
     if (closed) {
-        out.add(level::note, "stderr", "there was none at the start: what is forwarded goes nowhere");
+        out.add(level::note, "stderr",
+                "there was none at the start: what is forwarded goes nowhere");
     } else if (is_terminal(fd)) {
         out.add(level::ok, "stderr", "a console; by default nothing is captured there");
     } else {
@@ -100,7 +101,8 @@ void judge_backends(const settings::settings& config, report& out) {
     if (!out.would_use.empty()) return;
     std::string searched;
     for (const auto& each : directories) searched += (searched.empty() ? "" : ", ") + each.path;
-    out.add(level::problem, "backends", "none of those that are listed works; searched: " + searched,
+    out.add(level::problem, "backends",
+            "none of those that are listed works; searched: " + searched,
             "install the plugins beside fd2.exe, in the directory backends");
     if (config.fallback.inherit) out.would_use = "inherit";
 }

@@ -38,7 +38,8 @@ settings::settings with_callers(std::vector<settings::plugin_directory> path) {
 
 void complain(std::string_view text) {
     std::string line = "fd2: ";
-    append_wrapped(line, plain(text), width_of(process::standard_descriptor(2)), line.size(), line.size());
+    append_wrapped(line, plain(text), width_of(process::standard_descriptor(2)), line.size(),
+                   line.size());
     line += '\n';
     (void)write_all(process::standard_descriptor(2), line);
 }
@@ -123,7 +124,9 @@ result<settings::loaded> read_settings(const common_options& given,
     input.forgiving = given.forgiving;
     input.options = given.shorthand;
     if (!given.plugin_path.empty()) {
-        input.options.push_back({"plugins.path", join(given.plugin_path, std::string(1, list_separator)), "--plugin-path"});
+        input.options.push_back({"plugins.path",
+                                 join(given.plugin_path, std::string(1, list_separator)),
+                                 "--plugin-path"});
     }
     for (const auto& pair : given.set) {
         const std::size_t equals = pair.find('=');

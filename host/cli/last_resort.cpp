@@ -28,8 +28,7 @@ constinit std::optional<exit_status> known;
     }
     const std::type_info* const thrown = abi::__cxa_current_exception_type();
     if (thrown == nullptr || *thrown != typeid(std::bad_alloc)) std::abort();
-    say_at_once(
-            "fd2: out of memory\n");
+    say_at_once("fd2: out of memory\n");
     leave_at_once(own_failure);
 }
 

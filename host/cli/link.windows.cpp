@@ -1,5 +1,5 @@
-// A link is a copy here: a symbolic link needs a privilege, and a program does not learn by which of
-// its names it was started.
+// A link is a copy here: a symbolic link needs a privilege, and a program does not learn by which
+// of its names it was started.
 #include "cli/link.hpp"
 
 #include <winsock2.h>

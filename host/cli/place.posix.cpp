@@ -1,5 +1,5 @@
-#include "base/files.hpp"
 #include "cli/place.hpp"
+#include "base/files.hpp"
 
 namespace fd2::cli {
 

@@ -66,7 +66,8 @@ status read_lines(const std::string& name, std::optional<std::int64_t> since,
         if (!opened) return std::move(opened).error();
         file = std::move(*opened);
     }
-    const auto source = std::make_unique<line_source>(file ? file.get() : process::standard_descriptor(0));
+    const auto source =
+        std::make_unique<line_source>(file ? file.get() : process::standard_descriptor(0));
     std::string line;
     reports::run one;
     for (std::uint64_t number = 1; source->next(line); ++number) {

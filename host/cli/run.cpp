@@ -73,8 +73,8 @@ class runner {
           plan_(plan),
           background_(background),
           console_(config_.log.console),
-          forwarder_(process::standard_descriptor(2), forward_options(config_.forward, start.closed.closed[2]),
-                     &console_) {
+          forwarder_(process::standard_descriptor(2),
+                     forward_options(config_.forward, start.closed.closed[2]), &console_) {
         console_.attach(&forwarder_);
         report_.command = options.command;
         report_.transport = settings::name_of(config_.transport);

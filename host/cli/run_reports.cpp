@@ -1,15 +1,14 @@
 #include "cli/run_reports.hpp"
 
-#include <time.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <utility>
 
-#include "base/plain_text.hpp"
 #include "base/home_process.hpp"
+#include "base/plain_text.hpp"
 #include "base/system_code.hpp"
+#include "base/utc.hpp"
 #include "cli/ssh_words.hpp"
 #include "cli/whole_file.hpp"
 
@@ -39,18 +38,17 @@ class string_out final : public text_out {
 failure with_advice(failure why) {
     if (!why.advice.empty()) return why;
     if (means_absent(why.sys_errno)) return advise(std::move(why), "create its directory");
-    if (means_denied(why.sys_errno)) return advise(std::move(why), "make it writable, or name another");
+    if (means_denied(why.sys_errno))
+        return advise(std::move(why), "make it writable, or name another");
     return why;
 }
 
 /// 20261129T155634Z
 std::string file_time(std::int64_t wall) {
-    const std::time_t seconds = wall / second;
-    std::tm parts{};
-    ::gmtime_r(&seconds, &parts);
-    char text[64];
-    std::snprintf(text, sizeof text, "%04d%02d%02dT%02d%02d%02dZ", parts.tm_year + 1900,
-                  parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+    const utc_time at = utc_of(wall);
+    char text[80];
+    std::snprintf(text, sizeof text, "%04d%02d%02dT%02d%02d%02dZ", at.year, at.month, at.day,
+                  at.hour, at.minute, at.second);
     return text;
 }
 
@@ -108,8 +106,9 @@ class leaver {
     void write_tail(std::span<const std::string_view> tail) {
         const settings::settings& values = config_.values;
         const std::string path = expand_placeholders(
-            values.tail.file, {static_cast<pid_t>(process_number()), std::string(command_name(report_.command)),
-                               remote_host(report_.command), report_.times.started_wall});
+            values.tail.file,
+            {static_cast<pid_t>(process_number()), std::string(command_name(report_.command)),
+             remote_host(report_.command), report_.times.started_wall});
         for (const auto& [key, other] : {std::pair{"report.file", &values.report.file},
                                          std::pair{"log.file", &values.log.file}}) {
             if (path == *other) return tell("tail.file", same_as(key, path));

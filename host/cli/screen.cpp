@@ -100,9 +100,8 @@ screen look_at_stdout(when colour) {
     screen out;
     const int fd = process::standard_descriptor(1);
     out.width = width_of(fd);
-    out.colour =
-        colour == when::always || (colour == when::automatic && out.width != 0 &&
-                                   variable("NO_COLOR").empty() && takes_colours(fd));
+    out.colour = colour == when::always || (colour == when::automatic && out.width != 0 &&
+                                            variable("NO_COLOR").empty() && takes_colours(fd));
     return out;
 }
 

@@ -21,9 +21,8 @@ constexpr char lower(char c) noexcept {
 
 bool equal(std::string_view left, std::string_view right) noexcept {
     return left.size() == right.size() &&
-           std::equal(left.begin(), left.end(), right.begin(), [](char a, char b) {
-               return lower(a) == lower(b);
-           });
+           std::equal(left.begin(), left.end(), right.begin(),
+                      [](char a, char b) { return lower(a) == lower(b); });
 }
 
 void drop_blanks(std::string_view& text) noexcept {

@@ -1,16 +1,14 @@
 #include "cli/stats.hpp"
 
-#include <time.h>
-
 #include <array>
 #include <charconv>
 #include <concepts>
 #include <cstdio>
-#include <ctime>
 #include <initializer_list>
 #include <optional>
 
 #include "base/plain_text.hpp"
+#include "base/utc.hpp"
 
 namespace fd2::cli {
 
@@ -77,12 +75,10 @@ class json_writer {
 };
 
 void put_time(json_writer& out, std::int64_t wall) noexcept {
-    const std::time_t seconds = wall / second;
-    std::tm parts{};
-    ::gmtime_r(&seconds, &parts);
-    char text[64];
-    std::snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%06ldZ", parts.tm_year + 1900,
-                  parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+    const utc_time at = utc_of(wall);
+    char text[80];
+    std::snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%06ldZ", at.year, at.month,
+                  at.day, at.hour, at.minute, at.second,
                   static_cast<long>(wall % second / microsecond));
     out.string(text);
 }

@@ -2,10 +2,10 @@
 
 #include <fd2/exit_status.hpp>
 
-#include <time.h>
-
 #include <algorithm>
 #include <charconv>
+#include <chrono>
+#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "cli/ssh_words.hpp"
@@ -201,9 +201,13 @@ std::optional<std::int64_t> parse_time(std::string_view text) {
         parts.tm_year < 1970 || parts.tm_year > 2261) {
         return std::nullopt;
     }
-    parts.tm_year -= 1900;
-    parts.tm_mon -= 1;
-    return static_cast<std::int64_t>(::timegm(&parts)) * second + fraction;
+    // A day that the month does not have is one of the next month's.
+    const std::chrono::sys_days first = std::chrono::year(parts.tm_year) /
+                                        std::chrono::month(static_cast<unsigned>(parts.tm_mon)) / 1;
+    const std::int64_t days = first.time_since_epoch().count() + parts.tm_mday - 1;
+    const std::int64_t seconds =
+        ((days * 24 + parts.tm_hour) * 60 + parts.tm_min) * 60 + parts.tm_sec;
+    return seconds * second + fraction;
 }
 
 std::optional<std::int64_t> parse_since(std::string_view text, std::int64_t present) {
