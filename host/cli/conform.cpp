@@ -5,6 +5,7 @@
 
 #include "base/files.hpp"
 #include "cli/system.hpp"
+#include "settings/places.hpp"
 #include "process/spawn.hpp"
 
 namespace fd2::cli {
@@ -25,7 +26,7 @@ int become_conform(int argc, char** argv) {
     if (!loaded) return failed;
     std::string directories;
     for (const auto& each : plugin_directories(loaded->values)) {
-        if (!directories.empty()) directories += list_separator;
+        if (!directories.empty()) directories += settings::between_directories;
         directories += each.path;
     }
     set_variable("FD2_PLUGIN_PATH", directories);

@@ -16,6 +16,7 @@
 #include "cli/ssh_words.hpp"
 #include "cli/system.hpp"
 #include "process/standard_fds.hpp"
+#include "settings/places.hpp"
 
 namespace fd2::cli {
 
@@ -28,7 +29,7 @@ settings::settings with_callers(std::vector<settings::plugin_directory> path) {
     const auto given = environment_variable("FD2_PLUGIN_PATH");
     if (!given || has_raised_privileges()) return out;
     std::stringstream list(*given);
-    for (std::string one; std::getline(list, one, list_separator);) {
+    for (std::string one; std::getline(list, one, settings::between_directories);) {
         if (!one.empty()) out.plugins.path.push_back({absolute(one), true});
     }
     return out;
@@ -125,7 +126,7 @@ result<settings::loaded> read_settings(const common_options& given,
     input.options = given.shorthand;
     if (!given.plugin_path.empty()) {
         input.options.push_back({"plugins.path",
-                                 join(given.plugin_path, std::string(1, list_separator)),
+                                 join(given.plugin_path, std::string(1, settings::between_directories)),
                                  "--plugin-path"});
     }
     for (const auto& pair : given.set) {

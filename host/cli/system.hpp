@@ -19,9 +19,6 @@ char** own_environment();
 /// Sets a variable of our own environment, which the command inherits. [one thread]
 void set_variable(const std::string& name, const std::string& value);
 
-/// What separates the directories of a list: ':', on Windows ';'.
-extern const char list_separator;
-
 /// "", or ".exe".
 extern const std::string_view program_suffix;
 

@@ -14,7 +14,6 @@
 
 namespace fd2::cli {
 
-const char list_separator = ':';
 const std::string_view program_suffix;
 
 std::vector<std::string> words_of(int argc, char** argv) {

@@ -15,7 +15,6 @@
 
 namespace fd2::cli {
 
-const char list_separator = ';';
 const std::string_view program_suffix = ".exe";
 
 // What the C library gives to main has been translated to the code page of a time without UTF-8.
