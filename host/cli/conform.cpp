@@ -5,8 +5,8 @@
 
 #include "base/files.hpp"
 #include "cli/system.hpp"
-#include "settings/places.hpp"
 #include "process/spawn.hpp"
+#include "settings/places.hpp"
 
 namespace fd2::cli {
 

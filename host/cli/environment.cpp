@@ -125,9 +125,9 @@ result<settings::loaded> read_settings(const common_options& given,
     input.forgiving = given.forgiving;
     input.options = given.shorthand;
     if (!given.plugin_path.empty()) {
-        input.options.push_back({"plugins.path",
-                                 join(given.plugin_path, std::string(1, settings::between_directories)),
-                                 "--plugin-path"});
+        input.options.push_back(
+            {"plugins.path", join(given.plugin_path, std::string(1, settings::between_directories)),
+             "--plugin-path"});
     }
     for (const auto& pair : given.set) {
         const std::size_t equals = pair.find('=');
