@@ -30,7 +30,8 @@ void keep_from_command(int fd) noexcept;
 int standard_descriptor(int number) noexcept;
 
 /// /dev/null for reading and writing, close-on-exec. Taken before the spawn, so that giving up the
-/// wire afterwards cannot fail for want of a descriptor.
+/// wire afterwards cannot fail for want of a descriptor. Where there is no /dev/null, as in an
+/// empty root, something of which reads find the end.
 result<unique_fd> open_null();
 
 /// The wire's ends among our own descriptors.
