@@ -1,5 +1,7 @@
 #include "settings/defaults.hpp"
 
+#include "settings/settings.hpp"
+
 namespace fd2::settings {
 
 const bool async_captures = false;
@@ -10,6 +12,11 @@ std::vector<std::string> usual_sync_backends() {
 
 std::vector<std::string> usual_async_backends() {
     return {"tokio-like-async", "tcpshim", "pipe"};
+}
+
+// Nothing is called /dev/stderr here.
+std::vector<capability> usually_required_unless_ssh() {
+    return {};
 }
 
 }  // namespace fd2::settings

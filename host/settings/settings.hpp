@@ -190,7 +190,7 @@ struct settings {
     transport_kind transport = transport_kind::sync;
     backend_settings backends;
     std::vector<capability> require;
-    std::vector<capability> require_unless_ssh{capability::reopenable};
+    std::vector<capability> require_unless_ssh = usually_required_unless_ssh();
     fallback_settings fallback;
     plugin_settings plugins;
     std::map<std::string, option_map, std::less<>> options;  ///< by backend, then by option

@@ -322,7 +322,7 @@ TEST_CASE("the other commands") {
     for (const char* one : {"pipe", "tcpshim", "tokio-like-async"}) {
         CHECK(listed.output.find(one) != std::string::npos);
     }
-    CHECK(run({fd2_program, "config", "show", "--config", "none", "backends"})
+    CHECK(run({fd2_program, "config", "show", "--config", "none", "backends.sync"})
               .output.find("tcpshim") != std::string::npos);
     const auto checked = run({fd2_program, "doctor", "--config", "none"});
     INFO(checked.output << checked.errors);
