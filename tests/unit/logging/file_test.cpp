@@ -75,20 +75,6 @@ TEST_CASE_METHOD(log_place, "a renamed file is written on until there is a new o
     CHECK(tty.lines().empty());
 }
 
-TEST_CASE_METHOD(log_place, "a deleted file is created again, and the console reports it once") {
-    const auto log = open_log(options);
-    for (const char* text : {"one", "two", "three"}) {
-        std::filesystem::remove(options.file);
-        say(*log, severity::info, text);
-        log->settle(soon());
-        const auto got = records(options.file);
-        REQUIRE_FALSE(got.empty());
-        CHECK(got[0]["message"] == text);
-    }
-    CHECK(tty.count("deleted; created again") == 1);
-    CHECK(tty.lines().size() == 1);
-}
-
 TEST_CASE_METHOD(log_place, "a rotation that cannot be made loses no record") {
     options.max_size = 1000;
     options.keep = 1;

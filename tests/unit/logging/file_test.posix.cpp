@@ -145,3 +145,17 @@ TEST_CASE("a symbolic link stays one: its target is rotated") {
     CHECK(std::filesystem::exists(dir / "real/target.1"));
     CHECK_FALSE(std::filesystem::exists(dir / "log.1"));
 }
+
+TEST_CASE_METHOD(log_place, "a deleted file is created again, and the console reports it once") {
+    const auto log = open_log(options);
+    for (const char* text : {"one", "two", "three"}) {
+        std::filesystem::remove(options.file);
+        say(*log, severity::info, text);
+        log->settle(soon());
+        const auto got = records(options.file);
+        REQUIRE_FALSE(got.empty());
+        CHECK(got[0]["message"] == text);
+    }
+    CHECK(tty.count("deleted; created again") == 1);
+    CHECK(tty.lines().size() == 1);
+}
