@@ -1,5 +1,5 @@
 // YAML text to a small tree that remembers where everything stood. yaml-cpp is used in
-// document.cpp and nowhere else. Private to the room.
+// document.cpp and nowhere else. For this room and for files of causes.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // The directory beside a configuration file, for files that configuration management puts there.
-// Private to the room.
+// For this room and for files of causes.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
 // Reads a configuration file: only a regular one, only up to a limit, and without waiting.
-// Private to the room.
+// For this room and for files of causes.
 #pragma once
 
 #include <cstddef>

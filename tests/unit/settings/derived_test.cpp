@@ -128,6 +128,7 @@ TEST_CASE("every file of config/ loads") {
     int files = 0;
     for (const auto& entry : std::filesystem::directory_iterator(FD2_CONFIG_DIR)) {
         if (entry.path().extension() != ".yaml") continue;
+        if (entry.path().filename() == "causes.yaml") continue;  // rules of the room `cause`
         ++files;
         CHECK(test::said(load_file(entry.path().string()).diagnostics) == "");
     }

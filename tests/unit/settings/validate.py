@@ -46,7 +46,18 @@ def main():
         return [f"{'.'.join(map(str, e.path))}: {e.message}" for e in validator.iter_errors(document)]
 
     failed = 0
-    valid = {path.name: path.read_bytes() for path in sorted(config.glob("*.yaml"))}
+    causes = json.loads((config / "fd2.causes.schema.json").read_text(encoding="utf-8"))
+    Validator.check_schema(causes)
+    rules = yaml.safe_load((config / "causes.yaml").read_bytes())
+    for mistake in Validator(causes).iter_errors(rules):
+        print(f"causes.yaml: {list(mistake.path)}: {mistake.message}")
+        failed += 1
+    for name, wrong in (("class", "nosuch"), ("line", []), ("status", "x"), ("other", 1)):
+        if Validator(causes).is_valid({"causes": [{**rules["causes"][0], name: wrong}]}):
+            print(f"the schema of causes has nothing against {name}: {wrong!r}")
+            failed += 1
+    valid = {path.name: path.read_bytes() for path in sorted(config.glob("*.yaml"))
+             if path.name != "causes.yaml"}
     valid |= cases.read(tables / "accepted_cases.txt")
     for name, file in valid.items():
         if name in UNREADABLE:
