@@ -1,11 +1,6 @@
 // fd2-conform, the program behind `fd2 conform`. A program of its own, because it holds all checks,
 // Catch2 and RapidCheck, and `fd2 run` is to start fast.
 
-#include <fcntl.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
@@ -21,11 +16,11 @@
 
 #include "base/files.hpp"
 #include "base/plain_text.hpp"
-#include "base/unique_fd.hpp"
 #include "channel/loader.hpp"
 #include "channel/plugin_table.hpp"
 #include "channel/verdict_store.hpp"
 #include "cli/conform.hpp"
+#include "cli/conform_system.hpp"
 #include "cli/screen.hpp"
 #include "conformance/report.hpp"
 #include "conformance/run.hpp"
@@ -136,13 +131,11 @@ std::optional<std::map<std::string, conformance::waiver>> read_waivers(const std
         complain_of(text_of(fd2::system_failure("--waivers: read", path, errno)));
         return std::nullopt;
     };
-    std::ifstream file(path);
+    std::ifstream file(fd2::path_of(path));
     if (!file) return cannot_read();
     char today[16];
     const std::time_t time = std::time(nullptr);
-    std::tm parts{};
-    ::gmtime_r(&time, &parts);
-    std::strftime(today, sizeof(today), "%Y-%m-%d", &parts);
+    std::strftime(today, sizeof(today), "%Y-%m-%d", std::gmtime(&time));
     static const std::regex form(R"(\s*([A-Z]\d+)\s+(\d{4}-\d\d-\d\d)\s+(\S.*))");
     static const std::regex nothing(R"(\s*(#.*)?)");
     int number = 0;
@@ -385,9 +378,9 @@ bool is_whole(const conform_options& given, const subject& tried) {
 }
 
 fd2::result<std::string> hash_of(const std::string& path) {
-    const fd2::unique_fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!file) return fd2::system_failure("open", path, errno);
-    return fd2::channel::content_hash(file.get());
+    const auto file = fd2::open_to_read(path);
+    if (!file) return file.error();
+    return fd2::channel::content_hash(file->get());
 }
 
 /// Records what was found, for `fd2 plugins` and `require`; `checked` is what was checked. A
@@ -426,15 +419,14 @@ void record(const conformance::outcome& in, const conform_options& given,
 int try_all(const std::vector<subject>& subjects, const conform_options& given) {
     int status = 0;
     for (const auto& each : subjects) {
-        const fd2::unique_fd file(::open(each.file.c_str(), O_RDONLY | O_CLOEXEC));
-        auto hash = file ? fd2::channel::content_hash(file.get())
-                         : fd2::system_failure("open", each.file, errno);
+        const auto file = fd2::open_to_read(each.file);
+        const auto hash = file ? fd2::channel::content_hash(file->get()) : file.error();
         if (!hash) {
             complain_of(text_of(hash.error()));
             return failed;
         }
         const auto seen =
-            conformance::try_plugin(file.get(), each.file, conformance::trial_limit, -1);
+            conformance::try_plugin(file->get(), each.file, conformance::trial_limit, -1);
         using kind = fd2::channel::trial_outcome::kind;
         if (seen.what == kind::untried) {
             complain_of(each.file + ": not tried: " + text_of(seen.why));
@@ -456,46 +448,6 @@ int try_all(const std::vector<subject>& subjects, const conform_options& given) 
     return status;
 }
 
-/// Raises the soft limit as far as it goes, at most to `enough`; whether that is reached.
-bool raise_limit(int resource, rlim_t enough) {
-    const auto which = static_cast<decltype(RLIMIT_NOFILE)>(resource);
-    rlimit limit{};
-    if (::getrlimit(which, &limit) != 0) return false;
-    if (limit.rlim_cur >= enough) return true;
-    limit.rlim_cur = std::min(limit.rlim_max, enough);
-    (void)::setrlimit(which, &limit);
-    return limit.rlim_cur >= enough;
-}
-
-/// Whether this process may have less memory or time than others: a good plugin may break as well.
-bool is_limited() {
-    for (const auto resource : {RLIMIT_AS, RLIMIT_DATA, RLIMIT_CPU}) {
-        rlimit limit{};
-        if (::getrlimit(resource, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY) return true;
-    }
-    return false;
-}
-
-/// For run/plugin_trial.cpp: stdin is the plugin's content, stdout is read by who asks.
-int trial_of(const char* shown, const char* milliseconds) {
-    using kind = fd2::channel::trial_outcome::kind;
-    ::setpgid(0, 0);  // Ctrl-C is meant for who asks, whose end we see
-    ::syscall(SYS_close_range, 3U, ~0U, 0U);
-    const auto limit = std::strtoll(milliseconds, nullptr, 10) * fd2::millisecond;
-    fd2::channel::trial_outcome seen;
-    if (!raise_limit(RLIMIT_NOFILE, 1024) || !raise_limit(RLIMIT_FSIZE, 256 << 20) ||
-        !raise_limit(RLIMIT_STACK, 1 << 20)) {
-        seen.why = {fd2::errc::resource, 0,
-                    "the limit on descriptors, file size or stack size is too low"};
-    } else {
-        seen = conformance::try_plugin(STDIN_FILENO, shown, limit, STDOUT_FILENO);
-        if (seen.what == kind::broken && is_limited()) seen.what = kind::stuck;
-    }
-    const std::string line = fd2::channel::line_of(seen) + "\n";
-    const auto wrote = ::write(STDOUT_FILENO, line.data(), line.size());
-    return wrote == static_cast<ssize_t>(line.size()) ? 0 : failed;
-}
-
 int worker(const char* text) {
     conformance::worker_task task;
     if (!conformance::deserialize(text, task)) {
@@ -505,21 +457,9 @@ int worker(const char* text) {
     return conformance::run_worker(task);
 }
 
-/// SIGINT or SIGTERM: what is over is printed, then it ends this program after all. A second one
-/// ends it at once.
+/// What is over is printed, then the signal ends this program after all. A second one ends it at
+/// once.
 volatile std::sig_atomic_t interrupted_by = 0;
-
-void report_on_interruption() {
-    struct sigaction remember {};
-    remember.sa_handler = [](int signal) { interrupted_by = signal; };
-    remember.sa_flags = static_cast<int>(SA_RESETHAND);
-    for (const int signal : {SIGINT, SIGTERM}) {
-        struct sigaction before {};
-        if (::sigaction(signal, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) {
-            ::sigaction(signal, &remember, nullptr);
-        }
-    }
-}
 
 int work(const conform_options& given) {
     const auto colour = parse_when(given.colour);
@@ -577,7 +517,7 @@ int work(const conform_options& given) {
         task.full = plan.full;
         return conformance::run_worker(task);
     }
-    report_on_interruption();
+    note_interruption(interrupted_by);
     std::vector<conformance::outcome> all;
     for (const auto& each : subjects) {
         plan.plugin = each.file;
@@ -591,7 +531,7 @@ int work(const conform_options& given) {
         plan.beside.erase(std::unique(plan.beside.begin(), plan.beside.end()), plan.beside.end());
         const bool records = is_whole(given, each) && !given.keep_none;
         const auto checked = records ? hash_of(each.file) : std::string();
-        progress_line line(std::filesystem::path(each.file).stem());
+        progress_line line(fd2::utf8_path(fd2::path_of(each.file).stem()));
         auto outcome =
             conformance::run(plan, [&](const conformance::verdict& newest, std::size_t over,
                                        std::size_t count) { line.show(newest, over, count); });
@@ -604,7 +544,7 @@ int work(const conform_options& given) {
         if (interrupted_by != 0) break;
     }
     if (!given.html.empty()) {
-        std::ofstream page(given.html);
+        std::ofstream page(fd2::path_of(given.html));
         page << conformance::html_report(all);
         if (!page.flush()) {
             complain_of(text_of(fd2::system_failure("--html: write", given.html, errno)));
@@ -661,6 +601,6 @@ int main(int argc, char** argv) {
         complain_of(*lost);
         return failed;
     }
-    if (interrupted_by != 0) ::raise(interrupted_by);
+    if (interrupted_by != 0) end_by(interrupted_by);
     return status;
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
+#include <map>
 #include <sstream>
 #include <tuple>
 
@@ -11,6 +13,12 @@ namespace {
 
 std::vector<check>& collected() {
     static std::vector<check> all;
+    return all;
+}
+
+/// Check → why it is absent.
+std::multimap<std::string, check::absence>& absences() {
+    static std::multimap<std::string, check::absence> all;
     return all;
 }
 
@@ -61,6 +69,15 @@ const std::vector<group>& groups() {
 const std::vector<check>& checks() {
     static const std::vector<check> all = [] {
         std::vector<check> sorted = collected();
+        for (const auto& [id, why] : absences()) {
+            auto known = std::find_if(sorted.begin(), sorted.end(),
+                                      [&](const check& each) { return each.id == id; });
+            if (known == sorted.end()) {
+                sorted.push_back({id, level::must, {}, "a check of other platforms", "", {}});
+                known = std::prev(sorted.end());
+            }
+            known->absences.push_back(why);
+        }
         std::sort(sorted.begin(), sorted.end(),
                   [](const check& a, const check& b) { return order_of(a) < order_of(b); });
         return sorted;
@@ -75,7 +92,8 @@ const check* find_check(std::string_view id) {
         {"X1", "X2", "X3", "L1"},
         "the plugin loads, and a channel of it opens, starts and ends",
         "comes before all others, which need it: loads the file as a host does, and calls init, "
-        "open, take_child_end, start, finish, join and close"};
+        "open, take_child_end, start, finish, join and close",
+        {}};
     if (id == describe.id) return &describe;
     for (const check& each : checks()) {
         if (each.id == id) return &each;
@@ -85,10 +103,24 @@ const check* find_check(std::string_view id) {
 
 registered::registered(const char* id, level grade, const char* rules, const char* title,
                        const char* how) {
-    check made{id, grade, {}, title, how};
+    check made{id, grade, {}, title, how, {}};
     std::istringstream words(rules);
     for (std::string word; words >> word;) made.rules.push_back(word);
     collected().push_back(std::move(made));
+}
+
+absent::absent(const char* ids, const char* reason, const char* medium, bool applies) {
+    std::istringstream words(ids);
+    for (std::string word; applies && words >> word;) {
+        absences().emplace(word, check::absence{reason, medium});
+    }
+}
+
+const std::string* check::absent_for(std::string_view medium) const {
+    for (const absence& each : absences) {
+        if (each.medium.empty() || each.medium == medium) return &each.reason;
+    }
+    return nullptr;
 }
 
 }  // namespace fd2::conformance

@@ -21,6 +21,14 @@ struct check {
     std::vector<std::string> rules;  ///< of docs/abi.md: "B1"
     std::string title;               ///< what holds
     std::string how;                 ///< how the check knows, without asking the backend
+    struct absence {
+        std::string reason;
+        std::string medium;  ///< of the backends that this is about; empty: all
+    };
+    std::vector<absence> absences;  ///< why it judges nothing on this platform
+
+    /// Why it judges nothing of a backend with this medium; null: it does.
+    const std::string* absent_for(std::string_view medium) const;
 };
 
 /// A group of checks: the letter their ids begin with.
@@ -39,6 +47,12 @@ const check* find_check(std::string_view id);
 /// Registers a check; see CHECK_CASE.
 struct registered {
     registered(const char* id, level grade, const char* rules, const char* title, const char* how);
+};
+
+/// Says of checks, known here or not, that they judge nothing on this platform. `ids`: "S01 S02";
+/// `medium`: "tcp". `applies`: whether that is so at all.
+struct absent {
+    absent(const char* ids, const char* reason, const char* medium = "", bool applies = true);
 };
 
 }  // namespace fd2::conformance

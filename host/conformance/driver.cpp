@@ -1,10 +1,5 @@
 #include "conformance/driver.hpp"
 
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -46,8 +41,8 @@ std::int32_t driver::start() {
     }
     const std::int32_t code = v_.tested->pollable()->attach_poll(channel_, &watched_, &error_);
     if (code != FD2_OK) return code;
-    wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    REQUIRE(wake_);
+    poller_ = std::make_unique<poller>();
+    REQUIRE(poller_->good());
     started_ = true;
     thread_ = std::thread([this] { loop(); });
     return code;
@@ -55,8 +50,7 @@ std::int32_t driver::start() {
 
 void driver::kick() {
     kicked_ = true;
-    const std::uint64_t one = 1;
-    if (wake_ && ::write(wake_.get(), &one, sizeof(one)) < 0) return;
+    if (poller_) poller_->ring();
 }
 
 void driver::loop() {
@@ -79,17 +73,8 @@ void driver::loop() {
             strand.lock();
             continue;
         }
-        pollfd waiting[2] = {{wake_.get(), POLLIN, 0}, {static_cast<int>(watched_), POLLIN, 0}};
-        timespec left{};
-        if (deadline >= 0) {
-            const auto ns = std::max<std::int64_t>(0, deadline - now());
-            left = {static_cast<time_t>(ns / second), static_cast<long>(ns % second)};
-        }
-        const int ready = ::ppoll(waiting, armed ? 2 : 1, deadline >= 0 ? &left : nullptr, nullptr);
-        std::uint64_t rung;
-        if (ready > 0 && waiting[0].revents != 0) (void)!::read(wake_.get(), &rung, sizeof(rung));
-        due =
-            (deadline >= 0 && now() >= deadline) || (ready > 0 && armed && waiting[1].revents != 0);
+        const bool ready = poller_->wait(armed ? watched_ : FD2_NATIVE_NONE, deadline);
+        due = (deadline >= 0 && now() >= deadline) || ready;
         strand.lock();
     }
     ended_.notify_all();
@@ -166,7 +151,7 @@ std::int32_t driver::close() {
     const std::int32_t code = ops().close(channel_);
     if (code == FD2_OK) {
         channel_ = nullptr;
-        wake_.reset();
+        poller_.reset();
     }
     return code;
 }

@@ -11,6 +11,7 @@
 
 #include "base/unique_fd.hpp"
 #include "conformance/check.hpp"
+#include "conformance/poller.hpp"
 #include "conformance/recorder.hpp"
 #include "conformance/subject.hpp"
 
@@ -66,7 +67,7 @@ class driver {
     std::recursive_mutex strand_;
     std::condition_variable_any ended_;
     fd2_native watched_ = FD2_NATIVE_NONE;
-    unique_fd wake_;
+    std::unique_ptr<poller> poller_;
     std::atomic<bool> kicked_{false};
     std::atomic<int> wanted_{0};  // callers that wait for the strand: the loop lets them in
     std::atomic<bool> stopping_{false};

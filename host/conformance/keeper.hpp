@@ -10,7 +10,10 @@
 
 #include <sys/types.h>
 
+#include <functional>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
@@ -27,30 +30,54 @@ class kept_check {
     /// worker has as worker_task::image; it stays the caller's. [for programs with one thread]
     static result<kept_check> start(const worker_task& task, const std::string& program,
                                     nanoseconds_t limit, int image = -1);
-    kept_check(kept_check&& other) noexcept;
+    kept_check(kept_check&& other) noexcept = default;
     kept_check& operator=(kept_check&& other) noexcept = delete;
     /// Ends the keeper, and it everything below it.
-    ~kept_check();
+    ~kept_check() = default;
 
-    /// Readable when the check is over.
-    int pidfd() const noexcept { return pidfd_.get(); }
-    pid_t pid() const noexcept { return pid_; }
+    /// Readable when the check is over. [Linux]
+    int pidfd() const noexcept;
+    pid_t pid() const noexcept;
 
     /// What came of it, once it is over; `plugin` if it was "describe". Collects the keeper.
     verdict take(description* plugin = nullptr);
 
   private:
-    kept_check() = default;
+    friend class interruptible;
+
+    /// How the worker ended, and what it left.
+    struct ended {
+        enum kind { unknown, not_started, late, by_signal, by_itself } how = unknown;
+        int value = 0;                     ///< an errno, a signal or an exit code
+        std::string crash;                 ///< what the exit code says: "exception 0xc0000005"
+        std::vector<std::string> threads;  ///< of one that was late
+        std::vector<std::string> left;     ///< processes
+        std::string answer;
+        std::string output;
+    };
+
+    kept_check(std::string check, nanoseconds_t limit, std::string nonce);
+    verdict judge(ended seen, description* plugin) const;
 
     std::string id_;
     std::string nonce_;
     nanoseconds_t limit_ = 0;
     nanoseconds_t begin_ = 0;
-    pid_t pid_ = -1;
-    unique_fd pidfd_;
-    unique_fd answer_;   // memory files: what is short of descriptors or memory can still write
-    unique_fd outcome_;  // of the keeper
-    unique_fd output_;   // stdout and stderr of the worker
+    struct system;
+    std::shared_ptr<system> system_;  // shared: its deleter knows it
+};
+
+/// Waits for checks; an interruption of this program (Ctrl-C) is noticed only there.
+class interruptible {
+  public:
+    interruptible();
+    /// Waits until one of them is over; its place, or how many there are if `interrupted`.
+    std::size_t wait(const std::vector<const kept_check*>& all,
+                     const std::function<bool()>& interrupted) const;
+
+  private:
+    struct system;
+    std::shared_ptr<system> system_;
 };
 
 }  // namespace fd2::conformance

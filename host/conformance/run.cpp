@@ -1,14 +1,11 @@
 #include "conformance/run.hpp"
 
-#include <poll.h>
-
 #include <algorithm>
-#include <cerrno>
+#include <iterator>
 #include <list>
 #include <utility>
 
 #include "base/files.hpp"
-#include "base/signal_mask.hpp"
 #include "conformance/keeper.hpp"
 
 namespace fd2::conformance {
@@ -54,21 +51,13 @@ bool is_interrupted(const plan& planned) {
 }
 
 /// Waits for one of those under way; its place in the list, or the list's end if there was an
-/// interruption. Outside of this wait its signals are blocked: none comes between a look at the
-/// flag and the wait.
+/// interruption.
 std::list<under_way>::iterator next_over(std::list<under_way>& all, const plan& planned,
-                                         const sigset_t& unblocked) {
-    std::vector<pollfd> watched;
-    for (const auto& each : all) watched.push_back({each.kept.pidfd(), POLLIN, 0});
-    do {
-        if (is_interrupted(planned)) return all.end();
-    } while (::ppoll(watched.data(), watched.size(), nullptr, &unblocked) < 0 && errno == EINTR);
-    auto at = all.begin();
-    for (const auto& each : watched) {
-        if (each.revents != 0) return at;
-        ++at;
-    }
-    return all.begin();
+                                         const interruptible& waits) {
+    std::vector<const kept_check*> checks;
+    for (const auto& each : all) checks.push_back(&each.kept);
+    const std::size_t place = waits.wait(checks, [&] { return is_interrupted(planned); });
+    return std::next(all.begin(), static_cast<std::ptrdiff_t>(place));
 }
 
 }  // namespace
@@ -121,16 +110,14 @@ result<outcome> run(const plan& planned, const progress& tell) {
     out.seed = planned.seed;
     out.full = planned.full;
     const nanoseconds_t begin = now();
-    sigset_t unblocked;
-    ::pthread_sigmask(SIG_SETMASK, nullptr, &unblocked);
-    const signals_blocked until_the_next_wait;
+    const interruptible waits;
 
     auto described = kept_check::start(task_of(planned, "describe"), program, planned.limit);
     if (!described) return std::move(described).error();
     std::vector<const check*> checks = planned.checks;
     std::list<under_way> running;
     running.push_back({0, std::move(*described)});
-    if (next_over(running, planned, unblocked) == running.end()) {
+    if (next_over(running, planned, waits) == running.end()) {
         out.unfinished = checks.size();
         return out;
     }
@@ -150,12 +137,23 @@ result<outcome> run(const plan& planned, const progress& tell) {
     for (std::size_t next = 0; over < all;) {
         while (next < all && running.size() < std::max(1U, planned.jobs)) {
             const std::size_t place = next % checks.size();
+            if (const auto* why = checks[place]->absent_for(out.backend.medium); why != nullptr) {
+                verdict skipped;
+                skipped.id = checks[place]->id;
+                skipped.what = status::skip;
+                skipped.reason = *why;
+                tell(skipped, ++over, all);
+                verdicts[place] = std::move(skipped);
+                ++next;
+                continue;
+            }
             auto kept = kept_check::start(task_of(planned, checks[place]->id), program, limit);
             if (!kept) return std::move(kept).error();
             running.push_back({place, std::move(*kept)});
             ++next;
         }
-        const auto at = next_over(running, planned, unblocked);
+        if (running.empty()) continue;
+        const auto at = next_over(running, planned, waits);
         if (at == running.end()) break;
         verdict newest = at->kept.take();
         // A backend that hangs mostly does so everywhere: not two minutes for each check.

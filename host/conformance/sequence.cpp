@@ -1,8 +1,5 @@
 #include "conformance/sequence.hpp"
 
-#include <poll.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
@@ -10,6 +7,7 @@
 #include <mutex>
 
 #include "base/unique_fd.hpp"
+#include "conformance/poller.hpp"
 #include "conformance/recorder.hpp"
 #include "conformance/words.hpp"
 #include "conformance/world.hpp"
@@ -234,9 +232,12 @@ class player {
                 answer == FD2_READY_WAIT && (wanted != answer || into_.total() < next.delivered());
             if ((!waits && answer != FD2_READY_LATER) || now() > until) return answer;
             // What was written may be on its way yet.
-            pollfd watched{static_cast<int>(watched_), POLLIN, 0};
             const auto limit = deadline >= 0 ? std::min(until, deadline) : until;
-            (void)::poll(&watched, answer == FD2_READY_WAIT ? 1 : 0, poll_timeout(limit, now()));
+            if (answer == FD2_READY_WAIT) {
+                (void)wait_until_ready(watched_, limit);
+            } else {
+                sleep_for(limit - now());
+            }
         }
     }
 

@@ -1,15 +1,10 @@
 // A crash is to be seen as one by whoever waits, not reported by what has just crashed.
 #define CATCH_CONFIG_NO_POSIX_SIGNALS
+#define CATCH_CONFIG_NO_WINDOWS_SEH
 #define CATCH_CONFIG_RUNNER
 #include "conformance/worker.hpp"
 
-#include <spawn.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
 #include <exception>
 #include <nlohmann/json.hpp>
@@ -20,9 +15,8 @@
 #include "conformance/trial.hpp"
 #include "conformance/verdict.hpp"
 #include "conformance/words.hpp"
+#include "conformance/worker_system.hpp"
 #include "conformance/world.hpp"
-
-extern char** environ;
 
 namespace fd2::conformance {
 
@@ -115,9 +109,9 @@ int judge() {
     data.rngSeed = static_cast<unsigned>(current.seed);
     if (current.answer >= 0) {  // what is printed then, a plugin has printed
 #ifdef TWOBLUECUBES_SINGLE_INCLUDE_CATCH_HPP_INCLUDED
-        data.outputFilename = "/dev/null";
+        data.outputFilename = null_file;
 #else
-        data.defaultOutputFilename = "/dev/null";
+        data.defaultOutputFilename = null_file;
 #endif
     }
     session.useConfigData(data);
@@ -154,10 +148,24 @@ std::uint64_t scaled(std::uint64_t count) {
     return current.full ? count : count / 16;
 }
 
+namespace {
+
+/// "deed: NAME FIRST SECOND"; what a child exits with.
+int do_deed(const std::string& text) {
+    const auto second = text.rfind(' ');
+    const auto first = text.rfind(' ', second - 1);
+    const deed* const what = find_deed(std::string_view(text).substr(0, first));
+    if (what == nullptr) return 126;
+    return what->act(std::strtoull(text.c_str() + first, nullptr, 10),
+                     std::strtoull(text.c_str() + second, nullptr, 10));
+}
+
+}  // namespace
+
 int run_worker(const worker_task& task) {
     current = task;
-    // It goes when the process that waits for it does.
-    (void)::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    begin_worker();
+    if (task.check.starts_with("deed: ")) return do_deed(task.check.substr(6));
     int status = 0;
     try {
         if (task.check == "trial") {
@@ -225,34 +233,7 @@ const std::string& tested_file() {
 int run_alone(const char* name) {
     worker_task task = current;
     task.check = std::string("helper: ") + name;
-    std::string program = "/proc/self/exe";
-    std::string option = "--worker";
-    std::string text = serialize(task);
-    char* arguments[] = {program.data(), option.data(), text.data(), nullptr};
-    // A process that leaves with live threads has nothing to tell about leaks, and the leak
-    // checker itself stumbles over them.
-    std::string quiet = "ASAN_OPTIONS=detect_leaks=0";
-    const char* const given = std::getenv("TSAN_OPTIONS");
-    // It would sleep at the exit, which a check does not allow.
-    std::string awake =
-        std::string("TSAN_OPTIONS=") + (given != nullptr ? given : "") + ":atexit_sleep_ms=0";
-    std::vector<char*> variables;
-    for (char** each = environ; *each != nullptr; ++each) {
-        const std::string_view one(*each);
-        if (one.starts_with("ASAN_OPTIONS=") || one.starts_with("TSAN_OPTIONS=")) continue;
-        variables.push_back(*each);
-    }
-    variables.push_back(quiet.data());
-    variables.push_back(awake.data());
-    variables.push_back(nullptr);
-    pid_t pid = -1;
-    if (::posix_spawn(&pid, program.c_str(), nullptr, nullptr, arguments, variables.data()) != 0) {
-        return -1;
-    }
-    int status = -1;
-    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    return status;
+    return run_task(serialize(task));
 }
 
 }  // namespace fd2::conformance

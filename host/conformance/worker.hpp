@@ -31,8 +31,8 @@ bool deserialize(std::string_view text, worker_task& out);
 /// The file of the plugin that this process checks. Group S reads it, and does not map it.
 const std::string& tested_file();
 
-/// Runs the part `name` of a check (HELPER) in a process of its own, with the same plugin; its wait
-/// status.
+/// Runs the part `name` of a check (HELPER) in a process of its own, with the same plugin; its exit
+/// code, or 1000 + the signal's number.
 int run_alone(const char* name);
 
 }  // namespace fd2::conformance

@@ -1,6 +1,7 @@
 // The world around a channel: child processes, streams to write, and what the kernel says of us.
 #pragma once
 
+#include <fd2/abi.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -9,6 +10,7 @@
 #include <ostream>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace fd2::conformance {
@@ -33,11 +35,31 @@ std::uint64_t fill_pattern(int fd, std::uint64_t position, std::size_t piece);
 
 // ---- child processes
 
-/// A real child whose fd 2 is the child end; all else but 0 and 1 is closed in it. `body` runs in
-/// the child, after a fork and without an exec: system calls only. Killed and reaped at the latest
-/// by the destructor.
+/// What a child does, known by its name: where there is no fork, another process of this program is
+/// told the name. A global. `act` gets two numbers, and gives the exit code.
+struct deed {
+    const char* name;
+    int (*act)(std::uint64_t first, std::uint64_t second);
+
+    deed(const char* called, int (*does)(std::uint64_t, std::uint64_t));
+    deed(const deed&) = delete;
+    deed& operator=(const deed&) = delete;
+};
+/// Null: there is none of this name.
+const deed* find_deed(std::string_view name);
+
+/// What a child has as its stderr. [in a child]
+int child_stderr();
+
+/// What `wait` gives of a child that was killed.
+inline constexpr int killed = 1000 + 9;
+
+/// A real child whose stderr is the child end; all else but 0 and 1 is closed in it. Killed and
+/// reaped at the latest by the destructor.
 class child {
   public:
+    child(int child_end, const deed& what, std::uint64_t first = 0, std::uint64_t second = 0);
+    /// `body` runs in the child, after a fork and without an exec: system calls only. [Linux]
     child(int child_end, const std::function<int()>& body);
     ~child();
     child(const child&) = delete;
@@ -45,11 +67,24 @@ class child {
 
     /// Waits; the exit code, or 1000 + the signal's number.
     int wait();
-    pid_t pid() const noexcept { return pid_; }
+    bool kill();
+    bool is_running() const noexcept { return pid_ > 0; }
+    pid_t pid() const noexcept { return static_cast<pid_t>(pid_); }
 
   private:
-    pid_t pid_ = -1;
+    std::int64_t pid_ = -1;  // on Windows the handle
 };
+
+// ---- the platform
+
+/// What the file of a plugin ends with: ".so".
+extern const char* const plugin_suffix;
+/// Maps a plugin's file as a host does, for good; its entry, or null.
+fd2_backend_entry_fn entry_of(const std::string& file);
+/// The calling thread has no more rights than anybody.
+void drop_rights();
+/// A write that nobody reads fails, and does nothing else.
+void ignore_broken_pipes();
 
 // ---- what the kernel says of this process
 
@@ -67,6 +102,13 @@ enum class object_kind { pipe, unix_stream, tcp, terminal, other };
 object_kind kind_of(int fd);
 /// "a pipe", "a TCP connection", to be shown.
 const char* name_of(object_kind kind) noexcept;
+/// A child that we start would inherit it, unless the host takes care.
+bool is_inheritable(int fd);
+/// A child that writes to it as to a file waits where it is full.
+bool blocks(int fd);
+bool is_open(int fd);
+/// Waits until a polled channel's object holds that many bytes, at least as well as can be told.
+void wait_until_holds(fd2_native watched, int bytes);
 /// Every open descriptor.
 class descriptor_table : public std::map<int, object> {};
 descriptor_table descriptors();
@@ -82,6 +124,11 @@ struct task {
 };
 /// Every thread, by its id.
 std::map<pid_t, task> tasks();
+
+/// That of the calling thread.
+pid_t own_task();
+/// It blocks every signal that can be blocked, so that none of the host's is taken by it.
+bool takes_no_signal(const task& thread);
 
 /// The threads beyond `before` that may still run code of their own. One that was joined may be
 /// listed for an instant, but the kernel is ending it by then. Their names, "a, b".

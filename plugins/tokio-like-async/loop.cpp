@@ -13,12 +13,22 @@ loop::~loop() {
     thread_.join();
 }
 
-void loop::run(std::latch& ready) noexcept {
+void loop::start_thread() {
+    thread_ = std::thread([this] { run(); });
+    std::unique_lock lock(mutex_);
+    listening_.wait(lock, [this] { return listens_; });
+}
+
+void loop::run() noexcept {
     begin_thread();
     // Brings the thread's memory for exceptions into being, which must not be missing later.
     (void)std::current_exception();
     listen();
-    ready.count_down();
+    {
+        const std::lock_guard lock(mutex_);
+        listens_ = true;
+        listening_.notify_all();
+    }
     context_.run();
 }
 

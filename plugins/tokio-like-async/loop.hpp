@@ -2,7 +2,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <latch>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -50,7 +50,9 @@ class loop {
     void forget(ringable& what) noexcept;
 
   private:
-    void run(std::latch& ready) noexcept;
+    /// Makes the thread, and waits until it listens.
+    void start_thread();
+    void run() noexcept;
     void answer() noexcept;
     void sound_once() noexcept;
 
@@ -71,6 +73,9 @@ class loop {
     ringable* first_ = nullptr;
     bool sounded_ = false;
     bool stopping_ = false;
+    // Not a std::latch: on Windows that of GCC 12 may not notice that it was counted down.
+    bool listens_ = false;
+    std::condition_variable listening_;
 
     std::thread thread_;
 };

@@ -62,9 +62,7 @@ loop::loop() : system_(std::make_shared<system>(context_)) {
     }
     check();
     const signals_blocked during;
-    std::latch ready(1);
-    thread_ = std::thread([this, &ready] { run(ready); });
-    ready.wait();
+    start_thread();
 }
 
 /// Asio does not look at whether epoll took what wakes it, and what it did not take wakes nobody,

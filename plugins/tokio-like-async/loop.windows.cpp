@@ -1,6 +1,7 @@
 #include <boost/asio/bind_allocator.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <optional>
 
 #include "fixed_memory.hpp"
@@ -17,9 +18,10 @@ struct loop::system {
 };
 
 loop::loop() : system_(std::make_shared<system>()) {
-    std::latch ready(1);
-    thread_ = std::thread([this, &ready] { run(ready); });
-    ready.wait();
+    // Asio makes a thread for timers with the first one. Here, so that channels that come and go
+    // change nothing.
+    const boost::asio::steady_timer first(context_);
+    start_thread();
 }
 
 void loop::begin_thread() noexcept {

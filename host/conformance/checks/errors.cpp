@@ -1,7 +1,4 @@
 // Errors: filled on failure and on nothing else.
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <cstring>
 
 #include "base/utf8.hpp"

@@ -1,11 +1,10 @@
 // Backpressure: a pause leaves the bytes in the kernel, and no permit is ever lost.
-#include <unistd.h>
-
 #include <atomic>
 #include <random>
 
 #include "conformance/check.hpp"
 #include "conformance/driver.hpp"
+#include "conformance/poller.hpp"
 #include "conformance/world.hpp"
 
 using namespace fd2::conformance;
@@ -233,7 +232,7 @@ CHECK_CASE(K08, must, "B8 P13", "a paused channel whose writers are gone does no
     REQUIRE(g.into.wait_bytes(1));
     end.reset();  // a hang-up, which poll reports whether asked for or not
     const auto before = channel->info();
-    ::usleep(100000);
+    sleep_for(100 * fd2::millisecond);
     const auto after = channel->info();
     CHECK(after.wakeups - before.wakeups <= 2);
     CHECK(after.reads - before.reads <= 2);

@@ -1,72 +1,15 @@
 // Structs of hosts that are older or newer: what is beyond struct_size is not there.
-#include <signal.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstring>
 
 #include "conformance/check.hpp"
 #include "conformance/driver.hpp"
+#include "conformance/edge.hpp"
 #include "conformance/world.hpp"
 
 using namespace fd2::conformance;
 
 namespace {
-
-/// The page that nobody may touch, and whether somebody did. One at a time.
-unsigned char* forbidden = nullptr;
-volatile sig_atomic_t was_touched = 0;
-
-void on_fault(int signal, siginfo_t* fault, void*) {
-    const auto* at = static_cast<const unsigned char*>(fault->si_addr);
-    const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-    if (forbidden != nullptr && at >= forbidden && at < forbidden + size) {
-        was_touched = 1;  // noted; and it may go on
-        (void)::mprotect(forbidden, size, PROT_READ | PROT_WRITE);
-        return;
-    }
-    (void)::signal(signal, SIG_DFL);
-}
-
-/// A copy of the first `size` bytes of a struct, at the end of a page; the next one is forbidden.
-class at_the_edge {
-  public:
-    at_the_edge(const void* from, std::size_t size) {
-        const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-        size_ = 2 * page;
-        void* const made =
-            ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        REQUIRE(made != MAP_FAILED);
-        memory_ = static_cast<unsigned char*>(made);
-        std::memcpy(memory_ + page - size, from, size);
-        at_ = memory_ + page - size;
-        was_touched = 0;
-        forbidden = memory_ + page;
-        REQUIRE(::mprotect(forbidden, page, PROT_NONE) == 0);
-        struct sigaction action {};
-        action.sa_sigaction = on_fault;
-        action.sa_flags = SA_SIGINFO;
-        REQUIRE(::sigaction(SIGSEGV, &action, nullptr) == 0);
-    }
-    ~at_the_edge() {
-        forbidden = nullptr;
-        (void)::munmap(memory_, size_);
-    }
-    at_the_edge(const at_the_edge&) = delete;
-    at_the_edge& operator=(const at_the_edge&) = delete;
-
-    template <class Struct>
-    Struct* as() {
-        return reinterpret_cast<Struct*>(at_);
-    }
-    bool touched() const { return was_touched != 0; }
-
-  private:
-    std::size_t size_ = 0;
-    unsigned char* memory_ = nullptr;
-    unsigned char* at_ = nullptr;
-};
 
 /// A struct and 64 bytes that this version does not know.
 template <class Struct>
@@ -274,7 +217,8 @@ CHECK_CASE(N08, must, "S3 S8", "a struct that is shorter than version 1's is INV
         CHECK(tested()->handover()->adopt(tested()->instance(), nullptr, &carry, &sink, &channel,
                                           nullptr) == FD2_E_INVALID);
         CHECK(channel == nullptr);
-        CHECK(::close(static_cast<int>(carry.read)) == 0);
+        CHECK(is_open(static_cast<int>(carry.read)));
+        fd2::unique_fd(static_cast<int>(carry.read)).reset();
     }
     CHECK(changed_since(before) == "");
 }

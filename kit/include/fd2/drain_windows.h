@@ -312,21 +312,30 @@ static int64_t fd2_drain_read_pipe(fd2_drain_system* system, HANDLE end, uint8_t
     return got == 0 ? FD2_DRAIN_READ_EMPTY : (int64_t)got; /* somebody wrote nothing */
 }
 
+static int64_t fd2_drain_readable(const fd2_drain_spec* spec);
+
+static int64_t fd2_drain_read_socket(fd2_drain_system* system, const fd2_drain_spec* spec,
+                                     uint8_t* buffer, uint32_t space, DWORD* failed) {
+    for (;;) {
+        const int got = recv(fd2_drain_socket(spec->read_end), (char*)buffer,
+                             (int)(space < 0x7fffffffu ? space : 0x7fffffffu), 0);
+        if (got >= 0) return got;
+        *failed = (DWORD)WSAGetLastError();
+        if (*failed != WSAEWOULDBLOCK) return FD2_DRAIN_READ_FAILED;
+        /* What waits comes first, and may not have been told of the bytes yet. */
+        if (!system->armed || fd2_drain_readable(spec) <= 0) return FD2_DRAIN_READ_EMPTY;
+        fd2_drain_disarm_end(system, spec);
+    }
+}
+
 /* Reads without waiting: how many bytes, 0 at the end of the file, or FD2_DRAIN_READ_*. */
 static int64_t fd2_drain_read(fd2_drain_system* system, const fd2_drain_spec* spec, uint8_t* buffer,
                               uint32_t space, int32_t* sys_errno) {
     DWORD failed = 0;
-    int64_t got;
-    if (spec->medium == FD2_MEDIUM_PIPE) {
-        got = fd2_drain_read_pipe(system, fd2_drain_handle(spec->read_end), buffer, space, &failed);
-    } else {
-        got = recv(fd2_drain_socket(spec->read_end), (char*)buffer,
-                   (int)(space < 0x7fffffffu ? space : 0x7fffffffu), 0);
-        if (got < 0) {
-            failed = (DWORD)WSAGetLastError();
-            got = failed == WSAEWOULDBLOCK ? FD2_DRAIN_READ_EMPTY : FD2_DRAIN_READ_FAILED;
-        }
-    }
+    const int64_t got =
+        spec->medium == FD2_MEDIUM_PIPE
+            ? fd2_drain_read_pipe(system, fd2_drain_handle(spec->read_end), buffer, space, &failed)
+            : fd2_drain_read_socket(system, spec, buffer, space, &failed);
     if (got != FD2_DRAIN_READ_FAILED) return got;
     if (fd2_drain_is_end(failed)) return 0;
     *sys_errno = (int32_t)failed;
