@@ -10,7 +10,8 @@ import sys
 import commands_test
 import documents
 
-KINDS = {"sh", "console", "text", "c", "cpp", "cmake", "json", "yaml"}
+# bat: for a Windows console; nothing here can run it.
+KINDS = {"sh", "console", "text", "c", "cpp", "cmake", "json", "yaml", "bat"}
 FEWEST = 50
 
 
