@@ -56,6 +56,15 @@ ELSEWHERE = {
     "FD2_COMMAND=build/dev/bin/fd2 python3 tests/e2e/test_same.py "
     "test_small_commands_say_and_end_the_same":
         test("tests/e2e/test_same.py", "test_small_commands_say_and_end_the_same"),
+    **dict.fromkeys((
+        "scripts/test-windows", "scripts/lib/windows-deps.sh", "cmake --preset windows-mingw",
+        "cmake --build build/windows-mingw", "cmake --build build/windows-mingw --target fd2_zip"),
+        by_hand("takes minutes, and a compiler and an emulator for Windows")),
+    "pacman -S --needed mingw-w64-ucrt-x86_64-{gcc,cmake,ninja,boost,yaml-cpp,cli11,nlohmann-json,catch}":
+        by_hand("MSYS2's, on Windows"),
+    'git config --global core.sshCommand "fd2 run -- C:/Windows/System32/OpenSSH/ssh.exe"':
+        by_hand("for git for Windows"),
+    'GIT_SSH_COMMAND="fd2 run -- ssh" git fetch': by_hand("for git for Windows"),
     "scripts/docs": test("tests/docs/build_test.py", "main"),
     "scripts/package": by_hand("takes minutes; tests/package/debian.py makes the same packages"),
     "sudo apt install ./build/debian/fd2_*.deb":
