@@ -2,7 +2,10 @@
 #include "capture/newline_lanes.hpp"
 
 #if defined(__x86_64__) && __has_include(<sys/platform/x86.h>)
+// It writes C's name of the type, which clang does not know in strict C++.
+#define _Bool bool
 #include <sys/platform/x86.h>
+#undef _Bool
 #endif
 
 namespace fd2::capture {
