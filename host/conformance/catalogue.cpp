@@ -70,8 +70,9 @@ const std::vector<check>& checks() {
     static const std::vector<check> all = [] {
         std::vector<check> sorted = collected();
         for (const auto& [id, why] : absences()) {
-            auto known = std::find_if(sorted.begin(), sorted.end(),
-                                      [&](const check& each) { return each.id == id; });
+            auto known =
+                std::find_if(sorted.begin(), sorted.end(),
+                             [&wanted = id](const check& each) { return each.id == wanted; });
             if (known == sorted.end()) {
                 sorted.push_back({id, level::must, {}, "a check of other platforms", "", {}});
                 known = std::prev(sorted.end());
