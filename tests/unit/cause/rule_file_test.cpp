@@ -110,8 +110,9 @@ TEST_CASE("mistakes in rules are named with line and column, and with advice") {
         const auto all = mistakes(text);
         INFO(text);
         for (const auto& one : all) UNSCOPED_INFO(one);
-        CHECK(std::any_of(all.begin(), all.end(),
-                          [&](const std::string& one) { return one.starts_with(said); }));
+        CHECK(std::any_of(all.begin(), all.end(), [&wanted = said](const std::string& one) {
+            return one.starts_with(wanted);
+        }));
     }
     const wrong_file members[] = {
         {"line: \"*\"", "f:5:9: error: causes[0].line: \"*\": matches every line (character 1)"},
@@ -137,8 +138,8 @@ TEST_CASE("mistakes in rules are named with line and column, and with advice") {
         const auto all = mistakes(start + std::string(text) + "\n");
         INFO(text);
         for (const auto& one : all) UNSCOPED_INFO(one);
-        CHECK(std::any_of(all.begin(), all.end(), [&](const std::string& one) {
-            return one.find(said) != std::string::npos;
+        CHECK(std::any_of(all.begin(), all.end(), [&part = said](const std::string& one) {
+            return one.find(part) != std::string::npos;
         }));
     }
 }

@@ -193,7 +193,7 @@ TEST_CASE("handlers of the parent never run in a child, whatever hits the group 
             for (;;) ::kill(0, SIGUSR1);
         }
         int ran = 0;
-        int killed = 0;
+        int by_signal = 0;
         for (int i = 0; i < 300; ++i) {
             spawn_spec spec;
             spec.argv = {child_program, "exit", "3"};
@@ -202,11 +202,11 @@ TEST_CASE("handlers of the parent never run in a child, whatever hits the group 
             const auto status = child->wait();
             if (!status) return 3;
             if (status->code() == 3) ++ran;
-            if (status->signal() == SIGUSR1) ++killed;
+            if (status->signal() == SIGUSR1) ++by_signal;
         }
         ::kill(hammer, SIGKILL);
         ::waitpid(hammer, nullptr, 0);
-        if (ran + killed != 300) return 4;
+        if (ran + by_signal != 300) return 4;
         if (in_parent == 0) return 5;
         return in_child == 0 ? 0 : 6;
     });
