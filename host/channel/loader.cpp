@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "base/files.hpp"
 #include "base/text_list.hpp"
 #include "channel/plugin_files.hpp"
 
@@ -132,7 +133,7 @@ loader::loader(std::vector<directory> directories, trusted_owner owner)
 loader::~loader() = default;
 
 result<found> loader::find(std::string_view name, trust_source source) const {
-    if (is_absolute_path(name)) {
+    if (is_absolute(name)) {
         if (source == trust_source::caller && has_raised_privileges())
             source = trust_source::verified;
         return found{std::string(name), std::string(name), source};
@@ -147,11 +148,11 @@ result<found> loader::find(std::string_view name, trust_source source) const {
     for (const auto& where : directories_) {
         std::string file = where.path + "/" + std::string(name) + std::string(plugin_suffix);
         std::error_code none;
-        if (std::filesystem::exists(file, none))
+        if (std::filesystem::exists(path_of(file), none))
             return found{std::string(name), file, where.source, where.own};
-        const auto target = std::filesystem::read_symlink(file, none);
+        const auto target = std::filesystem::read_symlink(path_of(file), none);
         if (!none && dangling.empty()) {
-            dangling = file + ": a link to " + target.string() + ", which does not exist";
+            dangling = file + ": a link to " + utf8_path(target) + ", which does not exist";
         }
         searched.push_back(where.path);
     }
@@ -241,7 +242,7 @@ result<std::shared_ptr<const loaded_plugin>> loader::load(std::string_view name,
     auto table = table_of(*mapped, where->file);
     if (!table) return std::move(table).error();
     const fd2_backend& backend = **table;
-    if (!is_absolute_path(name) && name != backend.id) {
+    if (!is_absolute(name) && name != backend.id) {
         return advise({errc::unsupported, 0,
                        "plugin: " + where->file + ": its id is '" + std::string(backend.id) + "'"},
                       "name the file after its id");
@@ -276,20 +277,10 @@ std::vector<contents> loader::list_directories() const {
     for (const auto& where : directories_) {
         contents& here = all.emplace_back();
         here.where = where;
-        std::error_code failed;
-        std::filesystem::directory_iterator entry(where.path, failed);
-        if (failed) {
-            here.error = failed.value();
-            continue;
-        }
-        if (where.source == trust_source::verified) {
-            if (auto good = check_directory(where.path, owner_); !good) here.refused = good.error();
-        }
-        for (; entry != std::filesystem::directory_iterator(); entry.increment(failed)) {
-            const std::string name = entry->path().filename().string();
-            const std::string file = where.path + "/" + name;
-            const std::string id =
-                name.substr(0, name.size() - std::min(name.size(), plugin_suffix.size()));
+        const auto listed = each_name_in(where.path, [&](std::string_view name) {
+            const std::string file = where.path + "/" + std::string(name);
+            const std::string id(
+                name.substr(0, name.size() - std::min(name.size(), plugin_suffix.size())));
             if (!name.ends_with(plugin_suffix) || !is_id(id.c_str())) {
                 here.foreign.push_back(file);
             } else if (!seen.insert(id).second) {
@@ -297,6 +288,14 @@ std::vector<contents> loader::list_directories() const {
             } else {
                 here.plugins.push_back({id, file, where.source});
             }
+            return true;
+        });
+        if (!listed) {
+            here.error = listed.error().sys_errno;
+            continue;
+        }
+        if (where.source == trust_source::verified) {
+            if (auto good = check_directory(where.path, owner_); !good) here.refused = good.error();
         }
         std::sort(here.hidden.begin(), here.hidden.end());
         std::sort(here.foreign.begin(), here.foreign.end());

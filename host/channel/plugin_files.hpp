@@ -10,9 +10,6 @@ namespace fd2::channel {
 
 extern const std::string_view plugin_suffix;  ///< ".so", ".dll"
 
-/// Whether `name` is an absolute path.
-bool is_absolute_path(std::string_view name) noexcept;
-
 /// Whether only the administrator may write the file, which was found by a checked path.
 bool belongs_to_root(const opened_plugin& file, trust_source source);
 

@@ -6,10 +6,6 @@ namespace fd2::channel {
 
 const std::string_view plugin_suffix = ".so";
 
-bool is_absolute_path(std::string_view name) noexcept {
-    return name.starts_with('/');
-}
-
 bool belongs_to_root(const opened_plugin& file, trust_source source) {
     struct stat about {};
     return source == trust_source::verified && ::fstat(file.descriptor.get(), &about) == 0 &&

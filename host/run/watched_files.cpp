@@ -14,9 +14,9 @@ std::vector<std::string> files_to_watch(const std::vector<settings::looked_for>&
         if (one.path.ends_with(".yaml")) out.push_back(out.back() + ".d");
     }
     for (const std::string& name : backends) {
-        if (channel::is_absolute_path(name)) out.push_back(name);
+        if (is_absolute(name)) out.push_back(name);
         for (const auto& directory : directories) {
-            if (!channel::is_absolute_path(name))
+            if (!is_absolute(name))
                 out.push_back(directory.path + "/" + name + std::string(channel::plugin_suffix));
         }
     }
