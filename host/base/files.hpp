@@ -55,10 +55,13 @@ enum class file_kind : std::uint8_t { regular, directory, pipe, device, socket, 
 result<file_kind> kind_of(int fd);
 
 enum class last_link : std::uint8_t { follow, refuse };
+/// Whether to wait for somebody who writes to a FIFO, both when it is opened and when it is read.
+enum class writers : std::uint8_t { not_awaited, awaited };
 
-/// Opens an existing file or directory to be read, without waiting for anybody (a FIFO), and not to
-/// be inherited. The failure's operation is "open".
-result<unique_fd> open_to_read(const std::string& path, last_link link = last_link::follow);
+/// Opens an existing file or directory to be read, and not to be inherited. The failure's operation
+/// is "open".
+result<unique_fd> open_to_read(const std::string& path, last_link link = last_link::follow,
+                               writers who = writers::not_awaited);
 
 /// Reads once, where bytes are there or are waited for; 0 at the end.
 result<std::size_t> read_some(int fd, char* data, std::size_t size);

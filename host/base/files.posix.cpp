@@ -90,10 +90,12 @@ result<file_kind> kind_of(int fd) {
     return file_kind::unknown;
 }
 
-result<unique_fd> open_to_read(const std::string& path, last_link link) {
-    const int follow = link == last_link::follow ? 0 : O_NOFOLLOW;
+result<unique_fd> open_to_read(const std::string& path, last_link link, writers who) {
+    const int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY |
+                      (link == last_link::follow ? 0 : O_NOFOLLOW) |
+                      (who == writers::awaited ? 0 : O_NONBLOCK);
     for (;;) {
-        const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | follow);
+        const int fd = ::open(path.c_str(), flags);
         if (fd >= 0) return unique_fd(fd);
         if (errno != EINTR) return system_failure("open", path, errno);
     }

@@ -141,7 +141,7 @@ result<file_kind> kind_of(int fd) {
     return directory ? file_kind::directory : file_kind::regular;
 }
 
-result<unique_fd> open_to_read(const std::string& path, last_link link) {
+result<unique_fd> open_to_read(const std::string& path, last_link link, writers) {
     const DWORD follow = link == last_link::follow ? 0 : FILE_FLAG_OPEN_REPARSE_POINT;
     unique_fd file = open_for(path, GENERIC_READ, follow);
     if (!file) return failed("open", path);

@@ -62,7 +62,7 @@ status read_lines(const std::string& name, std::optional<std::int64_t> since,
                   reports::summary& all) {
     unique_fd file;
     if (name != "-") {
-        auto opened = open_to_read(name);
+        auto opened = open_to_read(name, last_link::follow, writers::awaited);
         if (!opened) return std::move(opened).error();
         file = std::move(*opened);
     }

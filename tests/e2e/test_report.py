@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import subprocess
 
 import harness
 
@@ -49,6 +50,15 @@ class Summary(harness.Case):
         with open(self.file, "rb") as file:
             self.assertEqual(self.data("-", stdin=file)["runs"], 3)
         self.assertEqual(self.data(self.file, self.file)["runs"], 6)
+
+    def test_a_pipe_is_read_to_its_end(self):
+        fifo = self.path("fifo")
+        os.mkfifo(fifo)
+        with subprocess.Popen(["sh", "-c", 'cat "$1" >"$2"', "sh", self.file, fifo]) as writer:
+            self.assertEqual(self.data(fifo)["runs"], 3)
+        self.assertEqual(writer.returncode, 0)
+        outcome = self.run_raw(["bash", "-c", '"$0" report --json <(cat "$1")', self.fd2, self.file])
+        self.assertEqual(json.loads(outcome.out)["runs"], 3)
 
     def test_a_log_file_serves_as_well(self):
         log = self.path("log")
