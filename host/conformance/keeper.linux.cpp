@@ -31,8 +31,6 @@ namespace fd2::conformance {
 
 namespace {
 
-using json = nlohmann::json;
-
 constexpr int answer_fd = 900;  // in the worker: above what a plugin is given by the kernel
 constexpr int image_fd = 901;
 

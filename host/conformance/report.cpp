@@ -11,8 +11,6 @@ namespace fd2::conformance {
 
 namespace {
 
-using json = nlohmann::ordered_json;
-
 std::string in_seconds(double value) {
     char text[32];
     std::snprintf(text, sizeof(text), "%.3f", value);

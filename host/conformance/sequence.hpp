@@ -15,4 +15,7 @@ namespace fd2::conformance {
 /// that were taken, with what they returned, and what differs.
 std::string play(const std::shared_ptr<backend>& tested, const std::vector<step>& steps);
 
+/// What a check expects of `play`, for JUDGE.
+inline constexpr const char* as_the_model = "each step returns and does what the model says";
+
 }  // namespace fd2::conformance

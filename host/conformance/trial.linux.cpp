@@ -21,7 +21,6 @@ namespace fd2::conformance {
 
 namespace {
 
-using outcome = channel::trial_outcome;
 using kind = channel::trial_outcome::kind;
 
 /// What a call may answer in good order: "open returned UNSUPPORTED: no /dev/ptmx".
@@ -139,8 +138,8 @@ std::string last_words(const std::string& output) {
            output.substr(begin == output.npos ? 0 : begin + 1, end - begin).substr(0, most);
 }
 
-outcome outcome_of_verdict(const verdict& seen, nanoseconds_t limit) {
-    outcome out;
+channel::trial_outcome outcome_of_verdict(const verdict& seen, nanoseconds_t limit) {
+    channel::trial_outcome out;
     out.tried_by = FD2_VERSION;
     const std::string where =
         seen.findings.empty() ? " at its exit" : " " + seen.findings.back().seen;
@@ -188,7 +187,7 @@ outcome outcome_of_verdict(const verdict& seen, nanoseconds_t limit) {
 
 channel::trial_outcome try_plugin(int image, const std::string& shown, nanoseconds_t limit,
                                   int asker) {
-    outcome untried;
+    channel::trial_outcome untried;
     const std::string program = own_executable();
     worker_task task;
     task.check = "trial";
@@ -213,7 +212,7 @@ std::vector<finding> live_once(int image, const std::string& shown) {
     // A crash is expected; nobody wants its core.
     (void)::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     const std::string name = "/proc/self/fd/" + std::to_string(image);
-    outcome seen;
+    channel::trial_outcome seen;
     if (::access(name.c_str(), R_OK) != 0) {
         seen.why = system_failure("open", name, errno);
         note_skip(channel::line_of(seen));

@@ -4,8 +4,6 @@
 
 namespace fd2::conformance {
 
-using json = nlohmann::ordered_json;
-
 std::string_view name_of(status what) noexcept {
     switch (what) {
         case status::pass:

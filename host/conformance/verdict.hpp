@@ -8,6 +8,8 @@
 
 namespace fd2::conformance {
 
+using json = nlohmann::ordered_json;  // keys stay in the order in which they are written
+
 enum class status {
     pass,
     fail,    ///< the check saw something that the contract forbids
@@ -68,9 +70,9 @@ struct verdict {
     int code = 0;        ///< this exit status
 };
 
-void to_json(nlohmann::ordered_json& out, const finding& from);
-void to_json(nlohmann::ordered_json& out, const verdict& from);
-void to_json(nlohmann::ordered_json& out, const description& from);
+void to_json(json& out, const finding& from);
+void to_json(json& out, const verdict& from);
+void to_json(json& out, const description& from);
 
 /// A report as a check's process writes it, and back. False: damaged.
 std::string serialize(const report& from);

@@ -11,8 +11,6 @@ using namespace fd2::conformance;
 
 namespace {
 
-constexpr const char* as_the_model = "each step returns and does what the model says";
-
 /// RapidCheck's own one prints.
 class silent : public rc::detail::TestListener {
     void onTestCaseFinished(const rc::detail::CaseDescription&) override {}

@@ -12,8 +12,6 @@ using namespace fd2::conformance;
 
 namespace {
 
-constexpr const char* as_the_model = "each step returns and does what the model says";
-
 /// A way to each state, and to what a channel may be like in it.
 std::map<std::string, std::vector<step>> ways(way by) {
     using enum step;
