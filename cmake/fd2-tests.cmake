@@ -47,8 +47,7 @@ function(fd2_test name)
     else()
         target_link_libraries(test_${name} PRIVATE fd2_catch_main)
     endif()
-    # Tests have names like `hang` to themselves in every file.
-    set_target_properties(test_${name} PROPERTIES FD2_IS_TEST ON UNITY_BUILD OFF)
+    set_target_properties(test_${name} PROPERTIES FD2_IS_TEST ON)
     add_dependencies(fd2_suites test_${name})
     target_precompile_headers(test_${name} REUSE_FROM fd2_test_pch)
     target_compile_options(test_${name} PRIVATE

@@ -10,6 +10,7 @@
 #include "capture/subscriber.hpp"
 #include "line_model.hpp"
 #include "support/catch.hpp"
+#include "support/hang.hpp"
 
 using fd2::end_kind;
 using fd2::line_view;
@@ -20,12 +21,11 @@ using fd2::capture::subscriber;
 using fd2::test::lines_of;
 using fd2::test::model_line;
 using record = fd2::capture::capture;
+using fd2::test::hang;
 
 namespace {
 
-constexpr fd2::nanoseconds_t hang = 60 * fd2::second;
-
-void put(record& to, const std::string& text) {
+void append(record& to, const std::string& text) {
     to.append(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
 }
 
@@ -97,7 +97,7 @@ TEST_CASE("what a queue by blocks delivers are the stream's lines, less those it
     };
     for (std::size_t at = 0; at < stream.size();) {
         const std::string chunk = stream.substr(at, random_chunk(random));
-        put(capture, chunk);
+        append(capture, chunk);
         at += chunk.size();
         const bool all = patience == 1 || random() % 3 == 0;
         if (random() % patience == 0) read_some(all ? UINT64_MAX : random() % 100);
@@ -125,14 +125,14 @@ TEST_CASE("blocks hold every whole line but the one that an earlier chunk began"
     record capture({100, 10});
     auto all = std::make_shared<collecting>();
     capture.add(all);
-    put(capture, "one\ntwo\nth");
+    append(capture, "one\ntwo\nth");
     CHECK(all->blocks == std::vector<std::uint64_t>{2});
-    put(capture, "ree\nfour\n\nsix\nse");
+    append(capture, "ree\nfour\n\nsix\nse");
     CHECK(all->blocks == std::vector<std::uint64_t>{2, 3});
-    put(capture, "ven");
-    put(capture, "\n");
+    append(capture, "ven");
+    append(capture, "\n");
     CHECK(all->blocks.size() == 2);
-    put(capture, "1234567890\n12345678901\nx\ny\n");  // the limit, and one byte more
+    append(capture, "1234567890\n12345678901\nx\ny\n");  // the limit, and one byte more
     CHECK(all->blocks == std::vector<std::uint64_t>{2, 3, 1, 2});
     capture.finish(end_kind::eof, 0);
     CHECK(all->lines == lines_of("one\ntwo\nthree\nfour\n\nsix\nseven\n"
@@ -201,7 +201,7 @@ TEST_CASE("by blocks from one thread to another, no line is lost uncounted and n
     });
     for (std::size_t at = 0; at < stream.size();) {
         const std::string chunk = stream.substr(at, random_chunk(random));
-        put(capture, chunk);
+        append(capture, chunk);
         at += chunk.size();
         if (random() % 4 == 0) std::this_thread::yield();
     }

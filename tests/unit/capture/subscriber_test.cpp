@@ -7,13 +7,13 @@
 #include <thread>
 
 #include "support/catch.hpp"
+#include "support/hang.hpp"
 
 using fd2::line_view;
 using fd2::capture::subscriber;
+using fd2::test::hang;
 
 namespace {
-
-constexpr fd2::nanoseconds_t hang = 60 * fd2::second;
 
 fd2::nanoseconds_t soon_enough() {
     return fd2::after(fd2::now(), hang);

@@ -9,12 +9,12 @@
 
 #include "channel/selection.hpp"
 #include "support/catch.hpp"
+#include "support/hang.hpp"
 
 using namespace fd2;
+using fd2::test::hang;
 
 namespace {
-
-constexpr nanoseconds_t hang = 20 * second;  // only catches hangs
 
 /// Is full after every chunk, until told otherwise.
 class narrow final : public channel::byte_consumer {

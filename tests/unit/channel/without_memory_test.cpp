@@ -9,6 +9,7 @@
 #include "channel/channel.hpp"
 #include "channel/selection.hpp"
 #include "support/catch.hpp"
+#include "support/hang.hpp"
 
 namespace {
 
@@ -28,10 +29,9 @@ void* allocate(std::size_t size) noexcept {
 #include "support/failing_new.hpp"
 
 using namespace fd2;
+using fd2::test::hang;
 
 namespace {
-
-constexpr nanoseconds_t hang = 60 * second;  // only catches hangs
 
 /// How the move ends whose allocation number `failing` fails. Nothing: it threw.
 std::optional<bool> move_once(const channel::channel_view& moved, const channel::shared_backend& to,

@@ -8,7 +8,6 @@ using namespace forward_test;
 namespace {
 
 constexpr std::size_t chunk = 64 * 1024;
-constexpr std::size_t buffer = 256 * 1024;
 constexpr nanoseconds_t short_stall = 50 * millisecond;
 
 /// Offers chunks of `of` from `at` on until `full` is said or `of` ends.

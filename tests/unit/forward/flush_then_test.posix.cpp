@@ -5,9 +5,7 @@
 
 using namespace forward_test;
 
-namespace {
-constexpr std::size_t buffer = 256 * 1024;
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("a flush that does not wait is over at once where nothing is queued") {
     const ends p = make_pipe();

@@ -29,6 +29,7 @@
 #include "forward/forwarder.hpp"
 #include "support/calls.hpp"
 #include "support/catch.hpp"
+#include "support/hang.hpp"
 #include "support/scratch.hpp"
 
 namespace forward_test {
@@ -36,8 +37,10 @@ namespace forward_test {
 using namespace fd2;
 using namespace fd2::forward;
 
-/// Long enough that only a hang reaches it.
-inline constexpr nanoseconds_t hang = 60 * second;
+using fd2::test::hang;
+
+/// What a forwarder keeps by default while nobody reads.
+inline constexpr std::size_t buffer = 256 * 1024;
 
 /// SIGPIPE blocked, as the forwarder's contract wants it of whoever offers.
 struct pipe_signal_blocked {

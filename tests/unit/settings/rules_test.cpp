@@ -9,7 +9,7 @@
 #include "support/catch.hpp"
 
 using namespace fd2::settings;
-using outcome = rule_result::outcome;
+using rule_outcome = rule_result::outcome;
 
 namespace {
 
@@ -130,10 +130,10 @@ TEST_CASE("the first rule that fits applies, alone, after its file and before la
     const loaded got = load_for(ssh_to("web1"), home.path() + "/fd2.yaml");
     REQUIRE(test::said(got.diagnostics) == "");
     REQUIRE(got.rules.size() == 3);
-    CHECK(got.rules[0].result == outcome::differs);
+    CHECK(got.rules[0].result == rule_outcome::differs);
     CHECK(got.rules[0].why == "host \"web1\" does not match db*");
-    CHECK(got.rules[1].result == outcome::applies);
-    CHECK(got.rules[2].result == outcome::shadowed);
+    CHECK(got.rules[1].result == rule_outcome::applies);
+    CHECK(got.rules[2].result == rule_outcome::shadowed);
     CHECK(got.rule()->name == "first");
     CHECK(got.rule()->at.line == 4);
     CHECK(got.values.capture.tail == 2048);
@@ -159,7 +159,7 @@ TEST_CASE("without a command no rule applies, and each is checked") {
     const loaded got = test::load({}, {}, file);
     CHECK(got.values.surface == surface_policy::on_loss);
     REQUIRE(got.rules.size() == 1);
-    CHECK(got.rules[0].result == outcome::unasked);
+    CHECK(got.rules[0].result == rule_outcome::unasked);
     CHECK_FALSE(test::load({}, {}, home.write("b.yaml", "rules: [{set: {surface: x}}]\n")).ok());
 }
 
@@ -194,7 +194,7 @@ TEST_CASE("a rollout by host passes over a command without one, at 100 percent t
     REQUIRE(got.rules.size() == 2);
     CHECK(got.rules[0].why == "the rollout is by host, and the command names no remote host");
     CHECK_FALSE(got.rules[0].rollout->bucket);
-    CHECK(got.rules[1].result == outcome::applies);
+    CHECK(got.rules[1].result == rule_outcome::applies);
     CHECK(got.rules[1].rollout->bucket == bucket_of("s", "me"));
 }
 
