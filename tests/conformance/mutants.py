@@ -4,8 +4,8 @@
     mutants.py [--all] [--removals] [--write] [--print FILE] [ID...]
 
 FD2_CONFORM is the program, FD2_MUTANTS the directory of the mutants: backends with one defect each
-(mutant.cpp), named after the check that must find it. A mutant's own group is run. With --all every
-check is, and only those that mutants.txt declares may fail beside its own. --removals removes each
+(mutant.cpp), named after the check that must find it. That check alone is run. With --all every check
+is, and only those that mutants.txt declares may fail beside its own. --removals removes each
 check in turn and runs its mutant again: that must not count as found, or this program would not
 notice that a check has gone. --write: mutants.txt gets what was seen. --print: FILE gets the matrix,
 in Markdown. ID: only these mutants; FILE keeps the rows of the others.
@@ -96,7 +96,7 @@ def main():
     problems = []
 
     def look(mutant):
-        include = "." if options.all or mutant == "none" else f"^{mutant[0]}"
+        include = "." if options.all or mutant == "none" else f"^{mutant}$"
         return failing(mutant, include, "")
 
     def not_found(failed):
