@@ -1,6 +1,26 @@
 #include "cause/pattern.hpp"
 
+#include <algorithm>
+#include <string>
+
 namespace fd2::cause {
+namespace {
+
+/// The text between the holes, without its escapes; one more than there are holes.
+std::vector<std::string> literals(std::string_view pattern) {
+    std::vector<std::string> out(1);
+    for (std::size_t i = 0; i < pattern.size(); ++i) {
+        if (pattern[i] == '*') {
+            out.emplace_back();
+            continue;
+        }
+        if (pattern[i] == '\\' && i + 1 < pattern.size()) ++i;
+        out.back() += pattern[i];
+    }
+    return out;
+}
+
+}  // namespace
 
 bool matches(std::string_view pattern, std::string_view line, work& budget) noexcept {
     constexpr std::size_t none = std::string_view::npos;
@@ -30,6 +50,25 @@ bool matches(std::string_view pattern, std::string_view line, work& budget) noex
     }
     while (p < pattern.size() && pattern[p] == '*') ++p;
     return p == pattern.size();
+}
+
+std::vector<std::string_view> holes(std::string_view pattern, std::string_view line) {
+    const std::vector<std::string> texts = literals(pattern);
+    std::vector<std::string_view> out;
+    line.remove_prefix(std::min(texts.front().size(), line.size()));
+    for (std::size_t i = 1; i < texts.size(); ++i) {
+        const bool last = i + 1 == texts.size();
+        std::size_t end =
+            last ? line.size() - std::min(texts[i].size(), line.size()) : line.find(texts[i]);
+        end = std::min(end, line.size());
+        out.push_back(line.substr(0, end));
+        line.remove_prefix(std::min(end + texts[i].size(), line.size()));
+    }
+    return out;
+}
+
+std::size_t hole_count(std::string_view pattern) {
+    return literals(pattern).size() - 1;
 }
 
 std::optional<pattern_mistake> mistake_in(std::string_view pattern) noexcept {

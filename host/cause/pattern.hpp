@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace fd2::cause {
 
@@ -22,6 +23,13 @@ struct work {
 };
 
 bool matches(std::string_view pattern, std::string_view line, work& budget) noexcept;
+
+/// What the holes of a pattern that matches stand for, each as short as it can be; the last one
+/// takes the rest.
+std::vector<std::string_view> holes(std::string_view pattern, std::string_view line);
+
+/// How many holes a pattern has.
+std::size_t hole_count(std::string_view pattern);
 
 /// What is wrong with a pattern: the offset of it, and why.
 struct pattern_mistake {

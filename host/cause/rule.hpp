@@ -33,7 +33,7 @@ struct rule {
     bool passed_on = false;                   ///< only after a signal that fd2 passed on
     bool result = false;                      ///< follows from other failures
     confidence sure = confidence::high;
-    std::string_view next;
+    std::string_view next;  ///< `{1:HOST}` stands for the first hole of the line (advice.hpp)
 };
 
 /// What the program brings along: config/causes.yaml.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/signal_set.hpp"
+#include "cause/advice.hpp"
 #include "cause/pattern.hpp"
 #include "settings/document.hpp"
 #include "settings/drop_ins.hpp"
@@ -35,20 +36,6 @@ constexpr std::string_view members_of_rule[] = {
     "status", "silent", "passed-on", "result",   "confidence", "next"};
 
 constexpr const char* how_to_begin = "write `causes:` and below it `- id: my-rule`";
-
-std::string_view name_of(node::kind what) noexcept {
-    switch (what) {
-        case node::kind::null:
-            return "nothing";
-        case node::kind::scalar:
-            return "a single value";
-        case node::kind::list:
-            return "a list";
-        case node::kind::mapping:
-            return "a mapping";
-    }
-    return "nothing";
-}
 
 bool is_id(std::string_view text) noexcept {
     return !text.empty() && text.size() <= longest_id &&
@@ -95,7 +82,7 @@ class rule_reader {
     void read(const node& what, std::string path) {
         path_ = std::move(path);
         if (what.is != node::kind::mapping) {
-            return wrong(what.at, "", std::string(name_of(what.is)) + " where a rule is expected",
+            return wrong(what.at, "", std::string(kind_name(what)) + " where a rule is expected",
                          "write `- id: my-rule`, and below it class, line and next");
         }
         for (const member& one : what.members) read_member(one);
@@ -126,11 +113,7 @@ class rule_reader {
     /// The text of a single value, or nothing, which has been said.
     const std::string* scalar(const member& one, const node& value, const char* advice) {
         if (value.is == node::kind::scalar) return &value.text;
-        const bool nothing = value.is == node::kind::null;
-        wrong(nothing ? one.at : value.at, one.key,
-              nothing ? "has no value"
-                      : std::string(name_of(value.is)) + " where a single value is expected",
-              advice);
+        wrong(place_of(one, value), one.key, settings::instead_of("a single value", value), advice);
         return nullptr;
     }
 
@@ -142,7 +125,7 @@ class rule_reader {
         if (one.key == "confidence") return read_word(one, confidence_names(), rule_.sure);
         if (one.key == "tool") return read_tool(one);
         if (one.key == "versions") return read_text(one, rule_.versions);
-        if (one.key == "next") return read_text(one, rule_.next);
+        if (one.key == "next") return read_next(one);
         if (one.key == "line") return read_patterns(one, rule_.lines);
         if (one.key == "with") return read_patterns(one, rule_.with);
         if (one.key == "own-status") return read_own_status(one);
@@ -201,6 +184,13 @@ class rule_reader {
                          "write some words on one line");
         }
         target = keep(*text);
+    }
+
+    void read_next(const member& one) {
+        read_text(one, rule_.next);
+        if (holes_needed(rule_.next)) return;
+        wrong(one.value.at, one.key, display(rule_.next) + " has a placeholder that is not whole",
+              "write {1:HOST}: the number of a * in line, and a word in capitals");
     }
 
     std::optional<std::string_view> read_pattern(const member& one, const node& value) {
@@ -284,6 +274,15 @@ class rule_reader {
     void check_whole(const node& what) {
         if (!good_) return;  // what is missing may be what was wrong
         if (rule_.tool.empty()) rule_.tool = "any";
+        const std::size_t needed = holes_needed(rule_.next).value_or(0);
+        const bool lacks =
+            std::any_of(rule_.lines.begin(), rule_.lines.end(),
+                        [&](std::string_view pattern) { return hole_count(pattern) < needed; });
+        if (needed != 0 && (rule_.lines.empty() || lacks)) {
+            wrong(what.at, "next",
+                  "names * number " + std::to_string(needed) + ", which not every line has",
+                  "write the word alone, or make several rules of it");
+        }
         if (rule_.lines.empty()) {
             if (rule_.statuses.empty() && !rule_.silent && !rule_.passed_on) {
                 wrong(what.at, "", "has neither line nor status, and would be met by every failure",
@@ -312,7 +311,7 @@ void rule_file::read(std::string_view text, const std::string& file, settings::r
                     std::move(message), std::move(advice));
     };
     if (tree->is != node::kind::mapping) {
-        return wrong(tree->at, "", std::string(name_of(tree->is)) + " where causes are expected",
+        return wrong(tree->at, "", std::string(kind_name(*tree)) + " where causes are expected",
                      how_to_begin);
     }
     for (const member& one : tree->members) {
@@ -327,8 +326,7 @@ void rule_file::read(std::string_view text, const std::string& file, settings::r
                 rule_reader(*this, file, found).read(item, "causes[" + std::to_string(i) + ']');
             }
         } else if (one.value.is != node::kind::null) {
-            wrong(one.value.at, one.key,
-                  std::string(name_of(one.value.is)) + " where a list is expected", how_to_begin);
+            wrong(one.value.at, one.key, settings::instead_of("a list", one.value), how_to_begin);
         }
     }
 }

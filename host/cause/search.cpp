@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "cause/advice.hpp"
 #include "cause/pattern.hpp"
 
 namespace fd2::cause {
@@ -118,12 +119,16 @@ class search {
     /// The conditions that are not about lines.
     bool fits(const rule& one) const noexcept {
         if (one.passed_on && !run_.signalled) return false;
-        if (one.own_status >= 0 && one.tool == tool_ && run_.exit.code() != one.own_status) {
+        // What a program says or does not say is a condition where it was not heard, too.
+        if (!run_.heard && (one.silent || one.sure == confidence::low)) return false;
+        const bool known = run_.exit.how() != exit_status::kind::lost;
+        if (one.own_status >= 0 && one.tool == tool_ && known &&
+            run_.exit.code() != one.own_status) {
             return false;
         }
         if (one.statuses.empty()) return true;
         const int status = run_.exit.signal() != 0 ? -run_.exit.signal() : run_.exit.code();
-        if (run_.exit.how() == exit_status::kind::lost) return false;
+        if (!known) return false;
         return std::any_of(one.statuses.begin(), one.statuses.end(),
                            [&](const status_range& range) {
                                return status >= range.first && status <= range.last;
@@ -135,9 +140,14 @@ class search {
         return left < right;
     }
 
-    found_cause by_line() const {
+    found_cause by_line() {
         const rule& one = at(best_);
         found_cause out = answer(one);
+        for (const std::string_view pattern : one.lines) {
+            if (!matches(pattern, lines_[where_], budget_)) continue;
+            out.next = advice_of(one.next, holes(pattern, lines_[where_]));
+            break;
+        }
         // A line that only follows from another failure says less than one that nobody knows.
         const bool silent = one.result && one.is == kind::unknown;
         const auto other = silent ? last_unknown() : std::nullopt;
@@ -182,11 +192,16 @@ class search {
         }
         found_cause out;
         if (last) out.line = lines_[*last];
+        if (!run_.heard) {
+            out.next =
+                "Nothing of its stderr was captured, so only the status is known. Capture it: fd2 "
+                "run --hint -- COMMAND";
+        }
         return out;
     }
 
     static found_cause answer(const rule& one) {
-        return {one.is, one.sure, std::nullopt, std::string(one.id), std::string(one.next)};
+        return {one.is, one.sure, std::nullopt, std::string(one.id), advice_of(one.next)};
     }
 
     const failed_run& run_;

@@ -18,7 +18,8 @@ struct failed_run {
     exit_status exit = exit_status::lost(0);
     std::string_view said;   ///< the end of its stderr
     bool cut = false;        ///< there was more before that: the first line may not be whole
-    bool signalled = false;  ///< fd2 passed on a signal that asks to end
+    bool signalled = false;  ///< it was sent a signal that asks to end, as far as fd2 saw
+    bool heard = true;       ///< false: nobody knows what it said, and `said` is empty
 };
 
 /// How much is looked at: this many of the last lines, and of each this many bytes.

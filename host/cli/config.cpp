@@ -176,6 +176,7 @@ int check_file(const std::string& file, std::ostream& out, std::ostream& err,
         for (const auto& of_rule : config.options_of_rules) {
             settings::settings alone = config.values;
             alone.options = of_rule;
+            alone.why.rules.clear();  // looked at above
             for (const std::string& mistake : options(alone).wrong) {
                 say(err, mistake, width);
                 good = false;

@@ -11,6 +11,8 @@
 #include "base/trust.hpp"
 #include "channel/plugin_path.hpp"
 #include "channel/selection.hpp"
+#include "cli/causes.hpp"
+#include "cli/explain.hpp"
 #include "cli/isolated.hpp"
 #include "cli/place.hpp"
 #include "cli/ssh_words.hpp"
@@ -38,11 +40,7 @@ settings::settings with_callers(std::vector<settings::plugin_directory> path) {
 }  // namespace
 
 void complain(std::string_view text) {
-    std::string line = "fd2: ";
-    append_wrapped(line, plain(text), width_of(process::standard_descriptor(2)), line.size(),
-                   line.size());
-    line += '\n';
-    (void)write_all(process::standard_descriptor(2), line);
+    (void)write_all(process::standard_descriptor(2), line_of_ours(text));
 }
 
 void complain_in_lines(std::string_view text) {
@@ -71,6 +69,11 @@ settings::available_backends backends_in(const std::vector<settings::plugin_dire
 
 option_findings wrong_options(const settings::settings& config) {
     option_findings out;
+    if (!config.why.rules.empty()) {
+        settings::report found;
+        cause::rule_file().load(config.why.rules, found);
+        for (const auto& one : found.all()) out.wrong.push_back(one.text());
+    }
     std::vector<channel::directory> named;
     for (const auto& one : config.plugins.path)
         named.push_back({one.path, channel::trust_source::verified});
@@ -115,7 +118,7 @@ settings::run_facts facts_of(const std::vector<std::string>& command,
 }
 
 result<settings::loaded> read_settings(const common_options& given,
-                                       const settings::run_facts* facts) {
+                                       const settings::run_facts* facts, cause::rule_file* rules) {
     settings::inputs input;
     input.facts = facts;
     input.environment = own_environment();
@@ -138,7 +141,11 @@ result<settings::loaded> read_settings(const common_options& given,
         }
         input.options.push_back({pair.substr(0, equals), pair.substr(equals + 1), "--set"});
     }
-    return settings::load(input);
+    settings::loaded out = settings::load(input);
+    if (out.steps_aside()) return out;
+    cause::rule_file read = read_rules(out, given.forgiving);
+    if (rules) *rules = std::move(read);
+    return out;
 }
 
 bool print_mistakes(const settings::loaded& loaded, bool print_warnings) {
@@ -153,8 +160,9 @@ bool print_mistakes(const settings::loaded& loaded, bool print_warnings) {
     return loaded.ok();
 }
 
-std::optional<settings::loaded> load_settings(const common_options& given, bool print_warnings) {
-    auto loaded = read_settings(given);
+std::optional<settings::loaded> load_settings(const common_options& given, bool print_warnings,
+                                              cause::rule_file* rules) {
+    auto loaded = read_settings(given, nullptr, rules);
     if (!loaded) {
         complain(text_of(loaded.error()));
         return std::nullopt;

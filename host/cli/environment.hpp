@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "cause/rule_file.hpp"
 #include "channel/loader.hpp"
 #include "cli/config.hpp"
 #include "cli/screen.hpp"
@@ -29,9 +30,11 @@ struct common_options {
 };
 
 /// The configuration, its mistakes included; nothing is printed. Fails for a --set without '='.
-/// `facts`: of the run that it is for, if it is for one (settings::inputs::facts).
+/// `facts`: of the run that it is for, if it is for one (settings::inputs::facts). `rules`: where
+/// those of why.rules go; they are read in any case, for their mistakes.
 result<settings::loaded> read_settings(const common_options& given,
-                                       const settings::run_facts* facts = nullptr);
+                                       const settings::run_facts* facts = nullptr,
+                                       cause::rule_file* rules = nullptr);
 
 /// What rules see of a run of this command. `link`: the name that fd2 was called by, if it is not
 /// its own.
@@ -40,7 +43,8 @@ settings::run_facts facts_of(const std::vector<std::string>& command,
 
 /// The configuration in force. Errors are printed on stderr; null after one. Warnings are printed
 /// only if `print_warnings`: under `fd2 run` stderr is the command's, and they go to the log.
-std::optional<settings::loaded> load_settings(const common_options& given, bool print_warnings);
+std::optional<settings::loaded> load_settings(const common_options& given, bool print_warnings,
+                                              cause::rule_file* rules = nullptr);
 
 /// The printing that load_settings does. False: there is an error.
 bool print_mistakes(const settings::loaded& loaded, bool print_warnings);
@@ -52,7 +56,8 @@ std::vector<channel::directory> plugin_directories(const settings::settings& con
 /// What is found there, in FD2_PLUGIN_PATH and where plugins are installed.
 settings::available_backends backends_in(const std::vector<settings::plugin_directory>& path);
 
-/// What is wrong with the options of backends, by the tables of the plugins themselves: each that
+/// What is wrong in files that `config` names: in why.rules, and with the options of backends, by
+/// the tables of the plugins themselves: each that
 /// has options is loaded, in a process of its own, none is opened. One that is not installed is
 /// passed over, and none is loaded from a directory that `config` names: that would run code chosen
 /// by whoever wrote the file.

@@ -14,16 +14,10 @@ namespace {
 
 class narrator {
   public:
-    void say(std::string_view text) {
-        constexpr std::string_view prefix = "fd2: ";
-        out_ += prefix;
-        append_wrapped(out_, plain(text), width_, prefix.size(), prefix.size());
-        out_ += '\n';
-    }
+    void say(std::string_view text) { out_ += line_of_ours(text); }
     std::string take() { return std::move(out_); }
 
   private:
-    std::size_t width_ = width_of(process::standard_descriptor(2));
     std::string out_;
 };
 
@@ -120,7 +114,24 @@ void tell_settings(const run_report& report, narrator& out) {
             (report.flag_counts ? "" : ", which has no effect on this run"));
 }
 
+void tell_cause(const run_report& report, narrator& out) {
+    if (!report.cause) return;
+    const cause::found_cause& found = *report.cause;
+    out.say("cause: " + std::string(cause::name_of(found.is)) + ", confidence " +
+            std::string(cause::name_of(found.sure)) +
+            (found.rule.empty() ? "" : " (" + found.rule + ")") +
+            (found.line ? ": " + *found.line : ""));
+    if (!found.next.empty()) out.say("what to do: " + found.next);
+}
+
 }  // namespace
+
+std::string line_of_ours(std::string_view text) {
+    std::string out = "fd2: ";
+    const std::size_t indent = out.size();
+    append_wrapped(out, plain(text), width_of(process::standard_descriptor(2)), indent, indent);
+    return out + '\n';
+}
 
 std::string explain(const run_report& report) {
     narrator out;
@@ -137,6 +148,7 @@ std::string explain(const run_report& report) {
     const bool killed = report.exit.how() == exit_status::kind::signalled;
     out.say("the command " + (killed ? "was killed by " + signal_name(report.exit.signal())
                                      : "ended with " + text_of(report.exit)));
+    tell_cause(report, out);
     return out.take();
 }
 

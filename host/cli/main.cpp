@@ -20,6 +20,7 @@
 #include "cli/screen.hpp"
 #include "cli/system.hpp"
 #include "cli/usage.hpp"
+#include "cli/why.hpp"
 
 namespace {
 
@@ -149,6 +150,20 @@ Examples:
   fd2 doctor --plugin-path ./backends
   fd2 doctor --json | jq -r '.checks[] | select(.level != "ok") | .advice')";
 
+constexpr const char* why_footer =
+    R"(Explains the last failed run in report.file or in FILE: a file of reports (report.file, --stats), a
+log file, or the stderr of any command. Nothing is sent anywhere or asked on the network.
+
+Exit status: 0 if a cause was found; 1 if none is known, or nothing failed; 2 for wrong usage, or
+if a file cannot be read or is damaged.
+
+Examples:
+  fd2 why                                     the last failed run in report.file
+  ssh host backup 2>err || fd2 why --status $? --tool ssh err
+  fd2 why --json /var/log/fd2.log | jq -r .cause.class
+  fd2 why --list                              the classes and rules, with tools and versions
+  fd2 why --rules >causes.yaml                the rules, to write more (why.rules))";
+
 constexpr const char* report_footer =
     R"(Reads what runs with report.file (see fd2.yaml(5)) or --stats have left, and the runs' records in
 a log file. Other lines are counted and skipped.
@@ -171,9 +186,10 @@ struct parsed {
     std::vector<std::string> names;
     output_options shown;
     report_options report;
+    why_options why;
     conform_options conform;
     host_options hosts;
-    bool origin = false;
+    bool origin = false, hint = false;
 };
 
 /// An option with one value; given again, the last one counts.
@@ -220,6 +236,8 @@ void add_run(CLI::App& app, parsed& given) {
     add_value(*run, "--forward", "MODE", given.forward,
               "raw, lines, lossy or off: how stderr is forwarded");
     add_switch(*run, "--explain", given.run.explain, "At the end, report on stderr what happened");
+    add_switch(*run, "--hint", given.hint,
+               "After a failure, add a line to stderr: the likely cause, and what to do");
     add_value(*run, "--stats", "FILE", given.run.stats_file,
               "Write a report (JSON) to this file; - is stdout");
     add_value(*run, "--stats-fd", "N", given.stats_fd, "Write the report to this descriptor");
@@ -281,6 +299,18 @@ void add_rest(CLI::App& app, parsed& given) {
               "Write to this file, replacing it atomically");
     add_colour(*report, given);
     add_common(*report, given.common);
+    CLI::App* why = app.add_subcommand("why", "Say why a command failed, and what to do");
+    why->footer(why_footer);
+    add_value(*why, "file", "FILE", given.why.file,
+              "Its stderr, a file of reports or a log, - for stdin; without one, report.file");
+    add_value(*why, "--status", "STATUS", given.why.status,
+              "How the command ended, for a FILE with its stderr: 255, SIGTERM");
+    add_value(*why, "--tool", "NAME", given.why.tool, "What wrote that: ssh, rsync, git, ...");
+    add_switch(*why, "--list", given.why.list, "List the classes of causes and the rules");
+    add_switch(*why, "--rules", given.why.rules, "Print the rules in force, as YAML");
+    add_switch(*why, "--json", given.shown.json, "Print JSON");
+    add_colour(*why, given);
+    add_common(*why, given.common);
     CLI::App* plugins = app.add_subcommand("plugins", "List the backends and try each of them");
     plugins->footer(plugins_footer);
     plugins->add_option("name", given.names, "Show only these, in detail")->type_name("NAME");
@@ -334,6 +364,7 @@ bool translate(parsed& given) {
     add("transport", given.transport, "--transport");
     add("capture.tail", given.tail, "--tail");
     add("forward.mode", given.forward, "--forward");
+    add("why.hint", given.hint ? "true" : "", "--hint");
     if (given.log == "-") {
         complain("run: --log: - is not supported; give a path (./- for a file named -)");
         return false;
@@ -582,6 +613,13 @@ int dispatch(int argc, char** argv, const process_start& start) {
             return usage_error;
         }
         return report(given.common, given.report, given.shown, std::cout);
+    }
+    if (app.got_subcommand("why")) {
+        if (const auto option = empty_option(*app.get_subcommand("why"))) {
+            complain("why: " + *option + ": empty value; give one or omit the option");
+            return usage_error;
+        }
+        return why(given.common, given.why, given.shown, std::cout);
     }
     if (app.got_subcommand("conform")) return become_conform(argc, argv);
     if (const int status = run_host_command(app, given.hosts, given.shown, std::cout);

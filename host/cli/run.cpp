@@ -9,6 +9,7 @@
 #include "channel/plugin_path.hpp"
 #include "channel/selection.hpp"
 #include "cli/background.hpp"
+#include "cli/causes.hpp"
 #include "cli/conform.hpp"
 #include "cli/console.hpp"
 #include "cli/explain.hpp"
@@ -18,6 +19,7 @@
 #include "cli/run_plan.hpp"
 #include "cli/run_reports.hpp"
 #include "cli/run_subject.hpp"
+#include "cli/ssh_words.hpp"
 #include "cli/stats.hpp"
 #include "cli/step_aside.hpp"
 #include "cli/system.hpp"
@@ -64,13 +66,15 @@ class runner {
   public:
     /// `background` is there where others' stderr may have to be followed.
     runner(const run_options& options, const process_start& start, const settings::loaded& loaded,
-           bool on_terminal, const run_plan& plan, background_run* background)
+           bool on_terminal, const run_plan& plan, const cause::rule_file& rules,
+           background_run* background)
         : options_(options),
           start_(start),
           on_terminal_(on_terminal),
           loaded_(loaded),
           config_(loaded.values),
           plan_(plan),
+          rules_(rules),
           background_(background),
           console_(config_.log.console),
           forwarder_(process::standard_descriptor(2),
@@ -295,6 +299,7 @@ class runner {
         }
         if (served->undelivered) warn(*served->undelivered);
         if (served->resized) pass_on_size();
+        signalled_ = signalled_ || served->asked_child != 0;
         return served->terminate != 0;
     }
 
@@ -353,6 +358,7 @@ class runner {
                 report_.held_by = process::holders_of(*run_->object(), after(now(), search_time));
             }
         });
+        ignoring_exceptions([&] { find_cause(); });
         write_reports();
         ignoring_exceptions([&] {
             if (!report_.record || report_.record->end != end_kind::error) return;
@@ -368,11 +374,32 @@ class runner {
             console_.on_event({severity::error, text, report_.backend, 0, report_.pid});
         });
         ignoring_exceptions([&] {
-            if (!options_.explain) return;
-            forwarder_.note(explain(report_));
+            std::string said = hint();
+            if (options_.explain) said += explain(report_);
+            if (said.empty()) return;
+            forwarder_.note(said);
             if (!report_.cut_short) forwarder_.flush(after(now(), config_.forward.stall));
         });
         console_.close_log();
+    }
+
+    /// After a failure, if anything shows it.
+    void find_cause() {
+        const bool logged = console_.log() && console_.log()->takes_documents();
+        if (report_.exit.success() || !(stats_.is_open() || !config_.report.file.empty() ||
+                                        logged || options_.explain || config_.why.hint)) {
+            return;
+        }
+        std::array<std::string_view, 2> tail{};
+        if (run_->record()) tail = run_->record()->tail_parts();
+        report_.cause = cause_of(report_, tail, signalled_, rules_);
+    }
+
+    /// One line, or nothing.
+    std::string hint() const {
+        if (!config_.why.hint || !report_.cause) return {};
+        const std::string text = hint_of(*report_.cause, command_name(report_.command));
+        return text.empty() ? text : line_of_ours("hint: " + text);
     }
 
     template <class Action>
@@ -430,6 +457,7 @@ class runner {
     const settings::loaded& loaded_;
     const settings::settings& config_;
     const run_plan& plan_;
+    const cause::rule_file& rules_;
     background_run* const background_;
     run_report report_;
     console console_;
@@ -444,6 +472,7 @@ class runner {
     std::shared_ptr<runs::wakeup> bell_;
     std::optional<runs::run> run_;
     std::shared_ptr<log_lines> lines_;
+    bool signalled_ = false;   ///< the command was asked to end
     bool logs_lines_ = false;  ///< lines are meant for a log file, whether or not we have it
 };
 
@@ -452,7 +481,8 @@ class runner {
 int run(const run_options& options, const process_start& start) {
     const bool on_terminal = is_terminal(process::standard_descriptor(2));
     const settings::run_facts facts = facts_of(options.command, options.link, on_terminal);
-    const auto loaded = read_settings(options.common, &facts);
+    cause::rule_file rules;
+    const auto loaded = read_settings(options.common, &facts, &rules);
     if (!loaded) {
         complain(text_of(loaded.error()));
         return own_failure;
@@ -475,7 +505,7 @@ int run(const run_options& options, const process_start& start) {
     exit_status exit = exit_status::lost(0);
     {
         // Not on the stack, of which a caller may have left us little.
-        const auto one = std::make_unique<runner>(options, start, *loaded, on_terminal, plan,
+        const auto one = std::make_unique<runner>(options, start, *loaded, on_terminal, plan, rules,
                                                   background ? &*background : nullptr);
         const int failed = one->go();
         if (failed != 0 && !background) return failed;

@@ -48,6 +48,7 @@ class planner {
         add(options_.explain, "--explain");
         add(options_.explicit_backend, "--backend");
         add(!options_.explicit_backend && names_backends(), std::string(list_of_backends()));
+        add(config_.why.hint, "why.hint");
         add(from_caller("require"), "require");
         add(loaded_.origin_of("capture.tail").layer == source::option, "--tail");
         add(config_.log.lines && (!config_.log.file.empty() || config_.log.syslog), "log.lines");

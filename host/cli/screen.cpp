@@ -18,7 +18,6 @@ namespace fd2::cli {
 
 namespace {
 
-constexpr std::size_t usual_width = 80;
 // Narrower than this nothing can be laid out, and a width of 0 or 1 is a terminal that does not
 // know.
 constexpr std::size_t least_width = 20;

@@ -24,6 +24,9 @@ struct output_options {
     when colour = when::automatic;
 };
 
+/// Where nothing says how many columns there are.
+inline constexpr std::size_t usual_width = 80;
+
 struct screen {
     std::size_t width = 0;  ///< columns; 0: not a terminal, lines may be as long as they are
     bool colour = false;

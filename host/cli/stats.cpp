@@ -113,6 +113,23 @@ void put_exit(json_writer& out, exit_status exit) noexcept {
     out.close('}');
 }
 
+/// null where there is no text.
+void put_text(json_writer& out, std::string_view text) noexcept {
+    if (text.empty()) return out.null();
+    out.string(text);
+}
+
+void put_cause(json_writer& out, const std::optional<cause::found_cause>& cause) noexcept {
+    if (!cause) return out.null();
+    out.open('{');
+    out.key("class").string(cause::name_of(cause->is));
+    out.key("confidence").string(cause::name_of(cause->sure));
+    put_text(out.key("line"), cause->line ? std::string_view(*cause->line) : std::string_view());
+    put_text(out.key("rule"), cause->rule);
+    put_text(out.key("next"), cause->next);
+    out.close('}');
+}
+
 void put_attempts(json_writer& out, const std::vector<channel::attempt>& attempts) noexcept {
     out.open('[');
     for (const auto& [backend, why] : attempts) {
@@ -167,12 +184,7 @@ void put_hundredths(json_writer& out, std::optional<std::uint32_t> number) noexc
 void put_rule(json_writer& out, const std::optional<settings::rule_result>& rule) noexcept {
     if (!rule) return out.null();
     out.open('{');
-    out.key("name");
-    if (rule->name.empty()) {
-        out.null();
-    } else {
-        out.string(rule->name);
-    }
+    put_text(out.key("name"), rule->name);
     out.key("file").string(rule->at.name);
     out.key("line").value(rule->at.line);
     out.key("percent");
@@ -199,20 +211,10 @@ void write_stats(const run_report& report, text_out& target) noexcept {
     out.key("flag_counts").value(report.flag_counts);
     put_rule(out.key("rule"), report.rule);
     out.key("backend").string(report.backend);
-    out.key("medium");
-    if (report.info.medium.empty()) {
-        out.null();
-    } else {
-        out.string(report.info.medium);
-    }
+    put_text(out.key("medium"), report.info.medium);
     put_attempts(out.key("fallback"), report.attempts);
     put_moves(out.key("swaps"), report.moves);
-    out.key("inherit_reason");
-    if (report.why_inherit.empty()) {
-        out.null();
-    } else {
-        out.string(report.why_inherit);
-    }
+    put_text(out.key("inherit_reason"), report.why_inherit);
     out.key("bytes").value(record.total_bytes);
     out.key("lines").value(record.total_lines);
     out.key("tail").open('{');
@@ -232,6 +234,7 @@ void write_stats(const run_report& report, text_out& target) noexcept {
     out.key("followed").value(report.followed);
     put_holders(out.key("held_by"), report.held_by);
     put_exit(out.key("exit"), report.exit);
+    put_cause(out.key("cause"), report.cause);
     out.key("pid").value(report.pid);
     out.key("times").open('{');
     put_time(out.key("started"), report.times.started_wall);

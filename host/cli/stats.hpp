@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "capture/capture.hpp"
+#include "cause/cause.hpp"
 #include "channel/selection.hpp"
 #include "cli/text_out.hpp"
 #include "forward/options.hpp"
@@ -47,6 +48,7 @@ struct run_report {
     bool followed = false;  ///< others' stderr was read on after the status had been returned
     std::optional<process::holders> held_by;
     exit_status exit = exit_status::lost(0);
+    std::optional<cause::found_cause> cause;  ///< of a failure, where somebody asks for it
     pid_t pid = 0;
     run_times times;
 };

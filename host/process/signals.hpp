@@ -51,6 +51,7 @@ signal_action decide(int signal, int code, pid_t sender, const signal_context& c
 /// What serve() found.
 struct signal_report {
     int terminate = 0;     ///< the last signal that asked us to end at once; 0: none
+    int asked_child = 0;   ///< the last one that asked the child to end; 0: none that we know of
     bool resized = false;  ///< the size of our terminal has changed
     /// The last signal that could not be passed on: the child runs as another user (sudo).
     std::optional<failure> undelivered;

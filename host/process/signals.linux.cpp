@@ -55,6 +55,13 @@ bool is_a_shells_job(pid_t parent) noexcept {
            has_controlling_terminal();
 }
 
+/// Whether a signal that was not passed on is one that a terminal or a hang-up sends to our whole
+/// process group, and so to the child.
+bool reached_group(int signal, int code, const signal_context& context) noexcept {
+    return code == SI_KERNEL && !context.child_ended && !context.ignored.has(signal) &&
+           (signal == SIGINT || signal == SIGQUIT || signal == SIGHUP);
+}
+
 bool is_elsewhere(pid_t child) noexcept {
     const pid_t group = ::getpgid(child);
     return group > 0 && group != ::getpgrp();
@@ -186,6 +193,7 @@ result<signal_report> signal_relay::serve(child& child) {
             if (signal == SIGWINCH) report.resized = true;
             switch (decide(signal, code, static_cast<pid_t>(batch[i].ssi_pid), context)) {
                 case signal_action::drop:
+                    if (reached_group(signal, code, context)) report.asked_child = signal;
                     break;
                 case signal_action::look_at_child:
                     look = true;
@@ -199,6 +207,7 @@ result<signal_report> signal_relay::serve(child& child) {
                         break;
                     }
                     auto sent = child.kill(signal);
+                    if (sent && ends_by_default(signal)) report.asked_child = signal;
                     if (!sent && sent.error().sys_errno != ESRCH) {
                         report.undelivered = std::move(sent).error();
                     }

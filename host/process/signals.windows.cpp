@@ -61,9 +61,7 @@ result<signal_report> signal_relay::serve(child& child) {
     signal_context context;
     context.child_ended = child.ended().has_value();
     const int what = of_console().last.exchange(0);
-    if (what != 0 && decide(what, 0, 0, context) == signal_action::terminate_now) {
-        report.terminate = what;
-    }
+    (context.child_ended ? report.terminate : report.asked_child) = what;
     return report;
 }
 

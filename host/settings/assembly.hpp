@@ -86,9 +86,6 @@ void read_rules(const node& list, const std::string& file, assembly& out);
 const rule* try_rules(const std::vector<rule>& all, const run_facts* facts,
                       std::vector<rule_result>& results);
 
-/// "a list", for messages.
-std::string_view kind_name(const node& what) noexcept;
-
 /// "capture.tail" of "capture" and "tail"; either may be empty.
 std::string below(std::string_view path, std::string_view name);
 

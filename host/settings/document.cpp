@@ -447,6 +447,29 @@ std::pair<std::string, std::string> in_plain_words(const std::string& said) {
 
 }  // namespace
 
+std::string_view kind_name(const node& what) noexcept {
+    switch (what.is) {
+        case node::kind::null:
+            return "nothing";
+        case node::kind::scalar:
+            return "a single value";
+        case node::kind::list:
+            return "a list";
+        case node::kind::mapping:
+            return "a mapping";
+    }
+    return "nothing";
+}
+
+std::string instead_of(std::string_view expected, const node& what) {
+    if (what.is == node::kind::null) return "has no value";
+    return std::string(kind_name(what)).append(" where ").append(expected) + " is expected";
+}
+
+const place& place_of(const member& one, const node& value) noexcept {
+    return value.is == node::kind::null ? one.at : value.at;
+}
+
 std::optional<node> parse_document(std::string_view text, std::string_view file, report& out) {
     text = without_mark(text);
     const text_map source(text, file);

@@ -38,6 +38,17 @@ struct member {
     node value;
 };
 
+/// "a list", for messages.
+std::string_view kind_name(const node& what) noexcept;
+
+/// What is wrong with a node that is something else: "a list where a pattern is expected", "has no
+/// value".
+std::string instead_of(std::string_view expected, const node& what);
+
+/// Where to say what is wrong with `value`, which is the member's or an item of it: at the key, if
+/// there is nothing else.
+const place& place_of(const member& one, const node& value) noexcept;
+
 /// A valid file is at most 6 deep (rules, a rule, set, options, backend, option); a little more is
 /// accepted so that the wrong keys of a wrong file can be reported.
 inline constexpr int deepest = 8;

@@ -149,12 +149,8 @@ class walker {
         if (!is_mapping(backend, path, "write `" + backend.key + ": { OPTION: VALUE }`")) return;
         for (const member& option : backend.value.members) {
             if (option.value.is != node::kind::scalar) {
-                const bool nothing = option.value.is == node::kind::null;
-                out_.found.error(origin_at(nothing ? option.at : option.value.at),
-                                 below(path, option.key),
-                                 nothing ? "has no value"
-                                         : std::string(kind_name(option.value)) +
-                                               " where a single value is expected",
+                out_.found.error(origin_at(place_of(option, option.value)), below(path, option.key),
+                                 instead_of("a single value", option.value),
                                  "write a value such as 64KiB");
                 continue;
             }
@@ -174,20 +170,6 @@ std::string below(std::string_view path, std::string_view name) {
     std::string out(path);
     if (!out.empty() && !name.empty()) out += '.';
     return out.append(name);
-}
-
-std::string_view kind_name(const node& what) noexcept {
-    switch (what.is) {
-        case node::kind::null:
-            return "nothing";
-        case node::kind::scalar:
-            return "a single value";
-        case node::kind::list:
-            return "a list";
-        case node::kind::mapping:
-            return "a mapping";
-    }
-    return "nothing";
 }
 
 void apply_set(const node& set, const std::string& file, assembly& out) {

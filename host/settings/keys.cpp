@@ -229,6 +229,15 @@ constexpr key_info table[] = {
         "stands for fd2's pid, %c for the command's name, %h for the remote host, %t for the start "
         "time, %% for a percent sign. It replaces an earlier file of that name.",
         0, 0, placeholder_names),
+    key<FD2_AT(why.rules)>(
+        "why.rules", key_type::file,
+        "Rules of your own about why commands fail, which come before those of fd2: a YAML file, "
+        "or a directory of *.yaml files; an absolute path, or off. `fd2 why --rules` prints those "
+        "in force."),
+    key<FD2_AT(why.hint)>(
+        "why.hint", key_type::boolean,
+        "Whether `fd2 run` adds a line to its stderr after a command that failed: what the cause "
+        "seems to be, and what to do."),
     key<FD2_AT(control.enabled)>(
         "control.enabled", key_type::boolean,
         "Whether a run that lasts longer than 200 ms has a control socket, for `fd2 ps`, `fd2 "

@@ -99,11 +99,7 @@ class rule_reader {
         const node& what = one.value;
         constexpr const char* advice = "write a few words on one line, such as web-servers";
         if (what.is != node::kind::scalar) {
-            wrong(what.is == node::kind::null ? one.at : what.at, "name",
-                  what.is == node::kind::null
-                      ? "has no value"
-                      : std::string(kind_name(what)) + " where a single value is expected",
-                  advice);
+            wrong(place_of(one, what), "name", instead_of("a single value", what), advice);
         } else if (what.text.empty() || what.text.size() > longest_name ||
                    what.text.find('\n') != std::string::npos) {
             wrong(what.at, "name", display(what.text) + " is not 1 to 64 bytes on one line",
@@ -161,11 +157,7 @@ class rule_reader {
         std::vector<std::string> out;
         const auto add = [&](const node& what, const std::string& key) {
             if (what.is != node::kind::scalar) {
-                wrong(what.is == node::kind::null ? one.at : what.at, key,
-                      what.is == node::kind::null
-                          ? "has no value"
-                          : std::string(kind_name(what)) + " where a pattern is expected",
-                      advice);
+                wrong(place_of(one, what), key, instead_of("a pattern", what), advice);
             } else if (what.text.empty() || what.text == "!") {
                 wrong(what.at, key, display(what.text) + " matches nothing", advice);
             } else if (is_text(what, key)) {
@@ -206,7 +198,7 @@ class rule_reader {
                 percent = true;
                 out.percent = got.value_or(0);
                 if (!got) {
-                    wrong(what.is == node::kind::null ? one.at : what.at, one.key,
+                    wrong(place_of(one, what), one.key,
                           what.is == node::kind::scalar
                               ? display(what.text) + " is not a percentage"
                               : std::string(kind_name(what)) + " where a number is expected",
@@ -250,7 +242,7 @@ class rule_reader {
                                std::find(std::begin(parts_of_key), std::end(parts_of_key),
                                          what.text) != std::end(parts_of_key);
             if (!known) {
-                wrong(what.is == node::kind::null ? one.at : what.at, key,
+                wrong(place_of(one, what), key,
                       what.is == node::kind::scalar
                           ? display(what.text) + " is not a valid name"
                           : std::string(kind_name(what)) + " where a name is expected",

@@ -182,6 +182,12 @@ struct tail_settings {
     bool operator==(const tail_settings&) const = default;
 };
 
+struct why_settings {
+    std::string rules;  ///< absolute, a file or a directory; empty: off
+    bool hint = false;
+    bool operator==(const why_settings&) const = default;
+};
+
 struct settings {
     /// False: fd2 steps aside. `fd2 run` executes the command in its own place, and a program that
     /// embeds fd2 lets its children inherit its stderr.
@@ -201,6 +207,7 @@ struct settings {
     log_settings log;
     report_settings report;
     tail_settings tail;
+    why_settings why;
     control_settings control;
     swap_settings swap;
     reload_settings reload;

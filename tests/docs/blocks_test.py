@@ -49,7 +49,10 @@ def wrong_with(kind, block, known, scratch):
     if kind == "yaml":
         with open(os.path.join(scratch.home, "block.yaml"), "w", encoding="utf-8") as out:
             out.write(block)
-        status, printed = scratch.run("fd2 config check block.yaml")
+        check = "fd2 config check block.yaml"
+        if block.startswith("causes:"):
+            check = "fd2 why --list --set why.rules=$PWD/block.yaml"
+        status, printed = scratch.run(check)
         return None if status == 0 else f"is not accepted: {printed}"
     return None
 

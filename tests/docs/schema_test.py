@@ -15,6 +15,8 @@ except ImportError:
 RUNS = {  # one for each shape that a report can have
     "success": "fd2 run --stats out -- true",
     "status and tail": "fd2 run --stats out --tail 10B --forward off -- sh -c 'seq 99 >&2; exit 3'",
+    "cause": "fd2 run --stats out -- sh -c 'echo ssh: connect to host h port 22: Connection refused "
+             ">&2; exit 255'",
     "signal": "fd2 run --stats out -- sh -c 'kill -TERM $$'",
     "writers remain, explained": "fd2 run --explain --stats out -- sh -c 'sleep 9 & echo x >&2'",
     "writers remain": "fd2 run --stats out -- sh -c 'sleep 9 & echo x >&2'",
@@ -81,9 +83,9 @@ def look_at(check, what, data):
 
 def main():
     problems, count = [], 0
-    stats, plugins, doctor, conform, explain, report = map(
+    stats, plugins, doctor, conform, explain, report, why = map(
         validator, ("fd2.stats", "fd2.plugins", "fd2.doctor", "fd2.conform", "fd2.explain",
-                    "fd2.report"))
+                    "fd2.report", "fd2.why"))
     with documents.Scratch() as scratch:
         for what, command in RUNS.items():
             scratch.run(f"rm -f out; {command}")
@@ -117,6 +119,12 @@ def main():
             _, printed = scratch.run("touch empty; fd2 report --json " + arguments)
             problems += look_at(report, "report " + arguments, json.loads(printed))
             count += 1
+        scratch.run("echo 'bash: job: command not found' >text; fd2 run --stats good -- true")
+        for arguments in ("all", "text", "--status SIGKILL text", "--status 127 --tool ssh text",
+                          "good"):
+            _, printed = scratch.run("fd2 why --json " + arguments)
+            problems += look_at(why, "why " + arguments, json.loads(printed))
+            count += 1
         # One check that is judged, and one that is skipped.
         _, printed = scratch.run("fd2 conform --json --include '^(N10|H02)$' pipe")
         problems += look_at(conform, "conform", json.loads(printed))
@@ -124,7 +132,7 @@ def main():
     for line, block in documents.blocks(documents.read("docs/stats.md"), "json"):
         data = json.loads(block)
         check = {"fd2.plugins/1": plugins, "fd2.doctor/1": doctor,
-                 "fd2.explain/1": explain}.get(data.get("schema"), stats)
+                 "fd2.explain/1": explain, "fd2.why/1": why}.get(data.get("schema"), stats)
         problems += errors(check, f"docs/stats.md:{line}", data)
         count += 1
     return documents.verdict(problems, f"{count} documents looked at")

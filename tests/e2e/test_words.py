@@ -118,8 +118,8 @@ class WrongCalls(harness.Case):
         listed = [line.split()[0] for line in
                   text.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
                   if line.startswith("  ") and not line.startswith("   ")]
-        self.assertEqual(listed, ["run", "link", "report", "plugins", "doctor", "ps", "top", "tail",
-                                  "swap", "reload", "config", "conform", "new-backend", "version",
+        self.assertEqual(listed, ["run", "link", "report", "why", "plugins", "doctor", "ps", "top",
+                                  "tail", "swap", "reload", "config", "conform", "new-backend", "version",
                                   "completion", "help"])
         self.assertIn("fd2-conform(1)", text)
 

@@ -11,6 +11,7 @@
 #include "base/plain_text.hpp"
 #include "base/text_list.hpp"
 #include "cli/json_out.hpp"
+#include "cli/page.hpp"
 #include "logging/format.hpp"
 
 namespace fd2::cli::reports {
@@ -46,10 +47,7 @@ sorted<Row> by_weight(const table<Row>& rows) {
 
 // --- for people
 
-constexpr std::size_t usual_width = 80;
 constexpr std::size_t most_rows = 10;
-constexpr std::size_t longest_cell = 24;
-constexpr std::size_t row_indent = 2;
 
 /// 0.9 ms, 12.3 s, 3 min 2 s, 5 h 7 min
 std::string length_of(double seconds) {
@@ -71,56 +69,9 @@ std::string short_time(std::int64_t wall) {
     return time_of(wall).substr(0, std::string_view("2026-11-29T15:56:34").size()) + 'Z';
 }
 
-/// One column of a table: the last one is wrapped, the others are cut.
-std::string cell(std::string_view value) {
-    std::string text = plain(value);
-    if (columns_of(text) <= longest_cell) return text;
-    std::string_view rest = text;
-    for (std::size_t i = 0; i < longest_cell - 3; ++i) {
-        rest.remove_prefix(decode_utf8(rest).size);
-    }
-    text.resize(text.size() - rest.size());
-    return text + "...";
-}
-
-class page {
+class tables : public page {
   public:
-    explicit page(const screen& shown) : shown_(shown) {
-        if (shown_.width == 0) shown_.width = usual_width;
-    }
-
-    void line(std::string_view text, ink colour = ink::plain) {
-        std::string out;
-        append_wrapped(out, plain(text), shown_.width, 0, row_indent);
-        text_ += shown_.paint(colour, out) + '\n';
-    }
-    void heading(std::string_view text) {
-        text_ += '\n';
-        line(text, ink::bold);
-    }
-
-    using cells = std::vector<std::string>;
-
-    /// The first row has the titles; the first `numbers` columns are numbers.
-    void rows(const std::vector<cells>& all, std::size_t numbers) {
-        std::vector<std::size_t> widths(all.front().size());
-        for (const cells& row : all) {
-            for (std::size_t i = 0; i + 1 < row.size(); ++i) {
-                widths[i] = std::max(widths[i], columns_of(row[i]));
-            }
-        }
-        for (const cells& row : all) {
-            std::string out(row_indent, ' ');
-            for (std::size_t i = 0; i + 1 < row.size(); ++i) {
-                const std::string gap(widths[i] - columns_of(row[i]), ' ');
-                out += (i < numbers ? gap + row[i] : row[i] + gap) + "  ";
-            }
-            const std::size_t column = columns_of(out);
-            append_wrapped(out, plain(row.back()), shown_.width, column, column);
-            while (out.ends_with(' ')) out.pop_back();
-            text_ += (&row == &all.front() ? shown_.paint(ink::dim, out) : out) + '\n';
-        }
-    }
+    using page::page;
 
     /// A table of counts, with the parts of the keys as columns. `format`: of the last one.
     void counts(const table<std::uint64_t>& counted, cells titles,
@@ -159,8 +110,6 @@ class page {
         rows(out, 4);
         more(rest, kinds, grouped.other().runs != 0);
     }
-
-    std::string take() { return std::move(text_); }
 
   private:
     void more(std::uint64_t rest, std::size_t kinds, bool uncounted) {
@@ -310,12 +259,18 @@ constexpr const char* others = "(other)";
 }  // namespace
 
 std::string as_text(const summary& all, const question& asked, const screen& shown) {
-    page out(shown);
+    tables out(shown);
     tell_extent(all, asked, out);
     if (all.all.runs == 0) return out.take();
     if (all.all.failed != 0) {
         out.heading("Failures: " + share(all.all.failed, all.all.runs));
         out.counts(all.failures, {"RUNS", "COMMAND", "HOW IT ENDED"}, [](const key& which) {
+            return page::cells{cell(which[0]), which[1]};
+        });
+    }
+    if (!all.causes.rows().empty()) {
+        out.heading("Causes of failures");
+        out.counts(all.causes, {"RUNS", "COMMAND", "CAUSE"}, [](const key& which) {
             return page::cells{cell(which[0]), which[1]};
         });
     }
@@ -391,6 +346,7 @@ std::string as_json(const summary& all, const question& asked) {
           {"warnings", lost(all.lost_lines, "lines")},
           {"cut_short", {{"runs", all.cut.runs}}}}},
         {"failures", counts_json(all.failures, {"command", "how"}, "runs")},
+        {"causes", counts_json(all.causes, {"command", "class"}, "runs")},
         {"fallbacks", counts_json(all.refusals, {"backend", "code", "message"}, "times")},
         {"not_captured", counts_json(all.not_captured, {"why"}, "runs")},
         {"flags", counts_json(all.flags, {"flag", "origin"}, "runs")},
@@ -401,6 +357,7 @@ std::string as_json(const summary& all, const question& asked) {
         {"hosts", groups_json(all.hosts, "host")},
         {"other",
          {{"failures", all.failures.other()},
+          {"causes", all.causes.other()},
           {"fallbacks", all.refusals.other()},
           {"not_captured", all.not_captured.other()},
           {"flags", all.flags.other()},
@@ -433,6 +390,9 @@ std::string as_prometheus(const summary& all) {
     out.metric("fd2_failures_total", "counter",
                "Runs whose command failed or was killed, by command and by how it ended.");
     counts(all.failures, {"command", "how"});
+    out.metric("fd2_failure_causes_total", "counter",
+               "Failed runs by command and by the class of their cause.");
+    counts(all.causes, {"command", "class"});
     out.metric("fd2_fallbacks_total", "counter", "Backends that were tried and not used.");
     counts(all.refused_backends, {"backend"});
     out.metric("fd2_run_seconds_total", "counter", "Time until the commands exited.");

@@ -18,6 +18,8 @@ using nlohmann::json;
 
 constexpr double longest_run = 1e9;  // s; what is beyond is no time
 
+}  // namespace
+
 exit_status read_exit(const json& exit) {
     if (exit.contains("code")) return exit_status::exited(exit.at("code").get<int>());
     if (exit.contains("signal")) {
@@ -25,6 +27,8 @@ exit_status read_exit(const json& exit) {
     }
     return exit_status::lost(exit.at("lost_errno").get<int>());
 }
+
+namespace {
 
 std::string text_or_empty(const json& value) {
     return value.is_null() ? std::string() : value.get<std::string>();
@@ -57,6 +61,10 @@ run read_report(const json& report) {
     const exit_status exit = read_exit(report.at("exit"));
     out.how = text_of(exit);
     out.failed = !exit.success();
+    // Older reports have none.
+    const auto cause = report.find("cause");
+    if (cause != report.end() && cause->is_object())
+        out.cause = cause->at("class").get<std::string>();
     out.bytes = report.at("bytes").get<std::uint64_t>();
     out.lines = report.at("lines").get<std::uint64_t>();
     const json& dropped = report.at("dropped");
@@ -101,23 +109,30 @@ bool take(std::string_view& text, char c) {
 
 }  // namespace
 
-line_kind read_line(std::string_view line, run& out) {
-    const json whole = json::parse(line, nullptr, false);
+line_kind take_apart(std::string_view line, json& out) {
+    json whole = json::parse(line, nullptr, false);
     if (whole.is_discarded()) return line_kind::damaged;
     if (!whole.is_object()) return line_kind::foreign;
-    const json* report = &whole;
     if (is_text(whole, "time") && !whole.contains("schema")) {
         if (!says(whole, "kind", "run")) {
             const bool ours = says(whole, "kind", "line") || is_text(whole, "message");
+            out = std::move(whole);
             return ours ? line_kind::logged : line_kind::foreign;
         }
         const auto inside = whole.find("report");
         if (inside == whole.end() || !inside->is_object()) return line_kind::damaged;
-        report = &*inside;
+        whole = json(std::move(*inside));
     }
-    if (!says(*report, "schema", "fd2.stats/1")) return line_kind::foreign;
+    if (!says(whole, "schema", "fd2.stats/1")) return line_kind::foreign;
+    out = std::move(whole);
+    return line_kind::report;
+}
+
+line_kind read_line(std::string_view line, run& out) {
+    json report;
+    if (const auto kind = take_apart(line, report); kind != line_kind::report) return kind;
     try {
-        out = read_report(*report);
+        out = read_report(report);
     } catch (const json::exception&) {
         return line_kind::damaged;
     }
@@ -139,6 +154,7 @@ void summary::add(const run& one) {
     if (one.host) hosts[{*one.host}].add(one);
     ++backends[{one.command, one.backend}];
     if (one.failed) ++failures[{one.command, one.how}];
+    if (!one.cause.empty()) ++causes[{one.command, one.cause}];
     with_fallback += one.refused.empty() ? 0 : 1;
     for (const refusal& each : one.refused) {
         ++refusals[{each.backend, each.code, each.message}];

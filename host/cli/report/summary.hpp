@@ -1,9 +1,12 @@
 // What many reports of runs come to: counts, in bounded memory.
 #pragma once
 
+#include <fd2/exit_status.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +35,7 @@ struct run {
     std::string flag_origin;
     std::string how;  ///< "status 3", "signal SIGTERM"
     bool failed = false;
+    std::string cause;                   ///< its class; empty: it did not fail, or nobody knows
     std::uint64_t bytes = 0, lines = 0;  ///< captured
     std::uint64_t lost_bytes = 0, lost_log_lines = 0,
                   lost_lines = 0;  ///< see fd2.stats.schema.json
@@ -53,6 +57,12 @@ enum class line_kind : std::uint8_t {
     foreign,  ///< JSON, but nothing of fd2's that is known here
     damaged   ///< not JSON, or a report with a member missing or wrong
 };
+
+/// What a line is; `out` is the report, or a record of the log.
+line_kind take_apart(std::string_view line, nlohmann::json& out);
+
+/// Of a report's `exit`. Throws where that is none.
+exit_status read_exit(const nlohmann::json& exit);
 
 /// Takes a line apart; `out` is set for a report.
 line_kind read_line(std::string_view line, run& out);
@@ -121,6 +131,7 @@ struct summary {
     table<group> hosts;                     ///< by remote host; runs with one
     table<std::uint64_t> backends;          ///< by command and backend
     table<std::uint64_t> failures;          ///< by command and `how`
+    table<std::uint64_t> causes;            ///< by command and class
     table<std::uint64_t> refusals;          ///< by backend, code and message
     table<std::uint64_t> refused_backends;  ///< by backend
     table<std::uint64_t> not_captured;      ///< by reason

@@ -95,6 +95,12 @@ TEST_CASE("mistakes in rules are named with line and column, and with advice") {
         {"causes:\n- x\n", "f:2:3: error: causes[0]: a single value where a rule is expected"},
         {"causes:\n- id: a\n", "f:2:3: error: causes[0]: has no class; write `class: config`"},
         {"causes:\n- id: a\n  class: auth\n", "f:2:3: error: causes[0]: has no next"},
+        {"causes:\n- id: a\n  class: auth\n  line: [\"*\\\\*x\", y]\n  next: \"do {1:IT}\"\n",
+         "f:2:3: error: causes[0].next: names * number 1, which not every line has; write the "
+         "word"},
+        {"causes:\n- id: a\n  class: auth\n  line: \"x*\"\n  next: \"do {1:it}\"\n",
+         "f:5:9: error: causes[0].next: \"do {1:it}\" has a placeholder that is not whole; write "
+         "{1"},
         {"causes:\n- id: A b\n", "f:2:7: error: causes[0].id: \"A b\" is not a valid id"},
         {"causes:\n- id: a\n  class: aut\n",
          "f:3:10: error: causes[0].class: \"aut\" is not a valid choice; did you mean \"auth\"?"},

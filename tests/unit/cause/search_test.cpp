@@ -1,6 +1,7 @@
 // From lines, status and command to a cause.
 #include <chrono>
 
+#include "cause/advice.hpp"
 #include "cause/pattern.hpp"
 #include "support/catch.hpp"
 #include "unit/cause/support.hpp"
@@ -150,6 +151,53 @@ TEST_CASE("what only follows from another failure is the cause if nothing else i
     CHECK(cause_of("ERROR: account suspended\nfatal: Could not read from remote repository.\n", 128,
                    {"git", "pull"})
               .line == "ERROR: account suspended");
+}
+
+TEST_CASE("what was not heard is not held to be silence") {
+    failed_run run{ssh, exit_status::exited(255), {}};
+    CHECK(find_cause(run).rule == "ssh-255-said-nothing");
+    run.heard = false;
+    CHECK(find_cause(run).rule.empty());
+    CHECK(find_cause(run).sure == confidence::low);
+    CHECK_FALSE(find_cause(run).next.empty());
+    run.exit = exit_status::exited(3);
+    CHECK(find_cause(run).rule == "ssh-remote-status");
+    run.signalled = true;
+    CHECK(find_cause(run).rule == "signal-passed-on-maybe");
+}
+
+TEST_CASE("where the status is not known the lines alone decide") {
+    const found_cause found = find_cause(
+        {ssh, exit_status::lost(0), "ssh: connect to host h port 22: Connection refused\n"});
+    CHECK(found.rule == "ssh-refused");
+    CHECK(found.sure == confidence::high);
+}
+
+TEST_CASE("holes are what a pattern leaves open") {
+    using list = std::vector<std::string_view>;
+    CHECK(holes("abc", "abc").empty());
+    CHECK(holes("*", "x") == list{"x"});
+    CHECK(holes("a*c", "abbc") == list{"bb"});
+    CHECK(holes("*: *: *.", "a: b: c: d.") == list{"a", "b", "c: d"});
+    CHECK(holes("\\* * \\\\*", "* x \\y") == list{"x", "y"});
+    CHECK(holes("*b*", "abcbd") == list{"a", "cbd"});
+    CHECK(holes("*aba", "ababa") == list{"ab"});
+    CHECK(holes("*long*", "x") == list{"x", ""});  // does not match: no harm
+    CHECK(hole_count("a*b\\**") == 2);
+}
+
+TEST_CASE("advice names what the line names, if a shell takes it as one word") {
+    const std::vector<std::string_view> names{"web1", "[web1]:2222", "a b", "-x", "$(x)", ""};
+    CHECK(advice_of("do {1:HOST}!", names) == "do web1!");
+    CHECK(advice_of("do {2:HOST}", names) == "do '[web1]:2222'");
+    for (const char* const wrong : {"{3:HOST}", "{4:HOST}", "{5:HOST}", "{6:HOST}", "{7:HOST}"}) {
+        CHECK(advice_of(wrong, names) == "HOST");
+    }
+    CHECK(advice_of("{now} {0:X} {1:x} {1:X {", names) == "{now} {0:X} {1:x} {1:X {");
+    CHECK(advice_of("{1:HOST}") == "HOST");
+    CHECK(holes_needed("{now} {2:A} {1:B}") == 2U);
+    CHECK_FALSE(holes_needed("{1:}"));
+    CHECK_FALSE(holes_needed("{1:HOST"));
 }
 
 TEST_CASE("every byte may come") {

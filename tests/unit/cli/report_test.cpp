@@ -101,6 +101,27 @@ TEST_CASE("failures are counted by command and by how it ended") {
     CHECK(all.failures.rows() == expected);
 }
 
+TEST_CASE("failures are counted by the class of their cause") {
+    const auto failed = [](const char* cls) {
+        return with("/cause",
+                    {{"class", cls},
+                     {"confidence", "high"},
+                     {"line", nullptr},
+                     {"rule", nullptr},
+                     {"next", nullptr}},
+                    with("/exit", {{"code", 255}}));
+    };
+    // Without a cause: an older report; null: a success.
+    const auto all = sum_of({failed("dns"), failed("dns"), failed("auth"),
+                             with("/exit", {{"code", 255}}), with("/cause", nullptr)});
+    const std::map<key, std::uint64_t> expected{{{"ssh", "dns"}, 2}, {{"ssh", "auth"}, 1}};
+    CHECK(all.causes.rows() == expected);
+    CHECK(json::parse(as_json(all, {}))["causes"][0]["class"] == "dns");
+    CHECK(has(as_text(all, {}, {}), "  RUNS  COMMAND  CAUSE\n     2  ssh      dns\n"));
+    CHECK(has(as_prometheus(all), "fd2_failure_causes_total{command=\"ssh\",class=\"dns\"} 2\n"));
+    CHECK(kind_of(with("/cause", {{"class", 3}}).dump()) == line_kind::damaged);
+}
+
 TEST_CASE("losses are counted in runs and in what was lost") {
     const auto all =
         sum_of({report(), with("/dropped/forward_bytes", 100), with("/dropped/forward_bytes", 50),
