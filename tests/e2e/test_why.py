@@ -353,7 +353,8 @@ class Recorded(WhyCase):
             report = json.loads(file.readline())
         del report["cause"]
         self.write("reports", json.dumps(report) + "\n")
-        self.assertEqual(self.data(self.file)["cause"]["class"], "unknown")
+        cause = self.data(self.file)["cause"]
+        self.assertEqual((cause["class"], cause["rule"]), ("unknown", None))
         report["exit"] = {"signal": 9, "core": False}
         self.write("reports", json.dumps(report) + "\n")
         self.assertEqual(self.data(self.file)["cause"]["class"], "local-signal")
