@@ -427,8 +427,8 @@ class Beside(harness.Case):
 
     def test_a_command_that_was_killed_is_told_with_its_signal(self):
         outcome = self.run_raw(self.fd2_run("sh", "-c", "kill -KILL $$", options=["--explain"]))
-        self.assertTrue(outcome.err.endswith(b"fd2: the command was killed by SIGKILL\n"),
-                        str(outcome))
+        self.assertIn(b"fd2: the command was killed by SIGKILL\nfd2: cause: local-signal, confidence "
+                      b"high (signal-kill)\n", outcome.err)
 
     def test_a_size_that_the_kernel_does_not_grant_is_told(self):
         with open("/proc/sys/fs/pipe-max-size", encoding="ascii") as file:
