@@ -15,32 +15,8 @@ packages=(libc6-dev libstdc++-12-dev
     libyaml-cpp-dev libmd-dev libcli11-dev nlohmann-json3-dev catch2 librapidcheck-dev)
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
-source "$here/apt-lists.sh"
-# shellcheck disable=SC2016 # dpkg-query's own variables
-versions=$(dpkg-query -W -f '${Package} ${Version}\n' "${packages[@]}")
-key=$({ echo "$versions"; cat "$here/arm64-sysroot.sh"; } | sha256sum | cut -c1-16)
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/fd2/arm64
-target=$cache/$key
-
-if [ -f "$target/complete" ]; then
-    echo "$target"
-    exit 0
-fi
-if [ "${1:-}" = --where ]; then
-    echo "$target is not there: run scripts/lib/arm64-sysroot.sh" >&2
-    exit 1
-fi
-
-mkdir -p "$cache"
-exec 9>"$cache/lock"
-flock 9 # another one that does the same
-if [ -f "$target/complete" ]; then
-    echo "$target"
-    exit 0
-fi
-work=$(mktemp -d "$cache/work.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-exec 3>&1 >&2 # what is printed on the way is not the answer
+source "$here/cached.sh"
+fd2_cache_begin arm64 "$here/arm64-sysroot.sh" "${1:-}" "${packages[@]}"
 
 echo "Downloading Debian's arm64 packages (60 MB)"
 fd2_apt_lists "$work/apt" deb arm64
@@ -49,17 +25,14 @@ fd2_apt_lists "$work/apt" deb arm64
     exit 1
 }
 # Packages have files in /lib as well, which is /usr/lib.
-mkdir -p "$work/out/usr/lib"
-ln -s usr/lib "$work/out/lib"
+mkdir -p "$prefix/usr/lib"
+ln -s usr/lib "$prefix/lib"
 for package in "$work"/apt/cache/archives/*.deb; do
-    dpkg-deb --fsys-tarfile "$package" | tar -x -C "$work/out" --keep-directory-symlink
+    dpkg-deb --fsys-tarfile "$package" | tar -x -C "$prefix" --keep-directory-symlink
 done
 # Links to absolute paths would lead out of it.
-find "$work/out" -type l -lname '/*' -printf '%P %l\n' | while read -r link to; do
-    ln -sfr "$work/out$to" "$work/out/$link"
+find "$prefix" -type l -lname '/*' -printf '%P %l\n' | while read -r link to; do
+    ln -sfr "$prefix$to" "$prefix/$link"
 done
-rm -rf "$work/out/usr/share/doc"
-echo "$versions" >"$work/out/complete"
-rm -rf "$target"
-mv "$work/out" "$target"
-echo "$target" >&3
+rm -rf "$prefix/usr/share/doc"
+fd2_cache_end

@@ -10,60 +10,17 @@
 # this file. It takes some five minutes and is laid there whole or not at all.
 set -euo pipefail
 
-boost=boost1.81
 # Those that this is run with (scripts/lib/packages.sh, groups `build` and `musl`).
 packages=(libboost1.81-dev libyaml-cpp-dev libmd-dev libcli11-dev nlohmann-json3-dev linux-libc-dev
     musl-dev gcc-12-source g++-12)
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
-source "$here/apt-lists.sh"
-# shellcheck disable=SC2016 # dpkg-query's own variables
-versions=$(dpkg-query -W -f '${Package} ${Version} ${source:Package} ${source:Version}\n' "${packages[@]}")
-key=$({ echo "$versions"; cat "$here/musl-deps.sh"; } | sha256sum | cut -c1-16)
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/fd2/musl
-target=$cache/$key
-
-if [ -f "$target/complete" ]; then
-    echo "$target"
-    exit 0
-fi
-if [ "${1:-}" = --where ]; then
-    echo "$target is not there: run scripts/lib/musl-deps.sh" >&2
-    exit 1
-fi
-
-mkdir -p "$cache"
-exec 9>"$cache/lock"
-flock 9 # another one that builds the same
-if [ -f "$target/complete" ]; then
-    echo "$target"
-    exit 0
-fi
-work=$(mktemp -d "$cache/work.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-exec 3>&1 >&2 # what is printed on the way is not the answer
+source "$here/cached.sh"
+fd2_cache_begin musl "$here/musl-deps.sh" "${1:-}" "${packages[@]}"
+mkdir -p "$prefix"/{bin,include,lib/cmake,share/cmake}
 
 machine=$(uname -m)
-prefix=$work/out
 jobs=$(nproc)
-mkdir -p "$work"/{source,build} "$prefix"/{bin,include,lib/cmake,share/cmake}
-
-# or_show FUNCTION: its output goes to a file, the end of which is shown if it fails. The function runs
-# in a shell of its own, which ends at the first failure.
-or_show() {
-    local log=$work/$1.log status=0
-    set +e
-    (set -e; "$1") >"$log" 2>&1
-    status=$?
-    set -e
-    if [ $status -ne 0 ]; then
-        tail -40 "$log" | cut -c 1-400
-        return 1
-    fi
-}
-
-# source_version PACKAGE: the source version of an installed package.
-source_version() { awk -v name="$1" '$1 == name { print $4 }' <<<"$versions"; }
 
 # ---- compilers: gcc with musl's headers and start files, as musl-tools has it for C -------------
 
@@ -179,7 +136,7 @@ cxx=$cache/c++-$({ grep -E '^(gcc-12-source|musl-dev|g[+][+]-12) ' <<<"$versions
     sha256sum | cut -c1-16)
 if [ ! -d "$cxx" ]; then
     unpack_gcc
-    or_show cxx_library
+    fd2_logged cxx_library
     mkdir -p "$work/c++"/{lib,include}
     cp "$prefix"/lib/lib{std,sup}c++.a "$work/c++/lib/"
     cp -r "$prefix/include/c++" "$work/c++/include/"
@@ -190,14 +147,9 @@ rm -rf "$prefix"/lib/*.la "$prefix"/lib/*.py "$prefix"/share/gcc*
 
 # ---- Debian's sources ---------------------------------------------------------------------------
 
-echo "Downloading the sources of $boost, yaml-cpp and libmd (75 MB)"
-fd2_apt_lists "$work/apt" deb-src
-(cd "$work/source" && "${fd2_apt[@]}" source --download-only \
-    "$boost=$(source_version libboost1.81-dev)" "yaml-cpp=$(source_version libyaml-cpp-dev)" \
-    "libmd=$(source_version libmd-dev)" >>"$work/apt/log")
-for each in yaml-cpp libmd; do
-    dpkg-source --no-check -x "$work/source/$each"_*.dsc "$work/source/$each" >/dev/null
-done
+echo "Downloading the sources of Boost, yaml-cpp and libmd (75 MB)"
+fd2_sources libboost1.81-dev libyaml-cpp-dev libmd-dev
+fd2_unpack yaml-cpp libmd
 
 echo "Building yaml-cpp and libmd"
 yaml_cpp() {
@@ -215,32 +167,10 @@ libmd() {
     make -j "$jobs" -C src install
     make -C include install
 }
-or_show yaml_cpp
-or_show libmd
+fd2_logged yaml_cpp
+fd2_logged libmd
 
-# Without the documents and tests, which are most of it. Of Boost.Log what fd2 uses: no parser of
-# settings, which would need Boost.Regex.
-echo "Building Boost.Log and what it uses: takes some minutes"
-mkdir "$work/source/$boost"
-tar -xf "$work/source/$boost"_*.orig.tar.* -C "$work/source/$boost" --strip-components=1 \
-    --exclude='*/doc' --exclude='*/test' --exclude='*/example' --exclude='*.html'
-echo "using gcc : musl : $prefix/bin/musl-c++ ;" >"$work/user-config.jam"
-libraries=(log thread filesystem chrono atomic)
-targets=()
-for library in "${libraries[@]}"; do targets+=("libs/$library/build//boost_$library"); done
-(cd "$work/source/$boost" && b2 -j "$jobs" --user-config="$work/user-config.jam" \
-    --build-dir="$work/build/boost" --layout=system toolset=gcc-musl variant=release link=static \
-    threading=multi runtime-link=static define=BOOST_LOG_WITHOUT_SYSLOG define=BOOST_LOG_WITHOUT_IPC \
-    define=BOOST_LOG_WITHOUT_SETTINGS_PARSERS define=BOOST_LOG_WITHOUT_DEFAULT_FACTORIES \
-    cxxflags='-w -fPIC' "${targets[@]}" 2>&1) >"$work/boost.log" || true # what is missing is found below
-for library in "${libraries[@]}"; do
-    archive=$(find "$work/build/boost" -name "libboost_$library.a" | head -1)
-    if [ -z "$archive" ]; then
-        tail -60 "$work/boost.log"
-        exit 1
-    fi
-    cp "$archive" "$prefix/lib/"
-done
+fd2_build_boost "using gcc : musl : $prefix/bin/musl-c++ ;" toolset=gcc-musl cxxflags='-w -fPIC'
 
 # ---- headers alone, and where CMake looks ---------------------------------------------------------
 
@@ -276,8 +206,4 @@ if(NOT PACKAGE_FIND_VERSION VERSION_GREATER PACKAGE_VERSION)
     set(PACKAGE_VERSION_COMPATIBLE ON)
 endif()
 CMAKE
-echo "$versions" >"$prefix/complete"
-rm -rf "$target"
-# Paths in what CMake installed are relative, so it may be moved.
-mv "$prefix" "$target"
-echo "$target" >&3
+fd2_cache_end
