@@ -1,6 +1,5 @@
 #include "cli/conform.hpp"
 
-#include <cerrno>
 #include <filesystem>
 
 #include "base/files.hpp"
@@ -35,8 +34,9 @@ int become_conform(int argc, char** argv) {
         process::spawn_spec spec;
         spec.argv = {place};
         spec.argv.insert(spec.argv.end(), argv + 2, argv + argc);
-        const failure why = process::execute(spec);
-        if (why.sys_errno != ENOENT) {
+        process::spawn_refusal refusal{};
+        const failure why = process::execute(spec, &refusal);
+        if (refusal != process::spawn_refusal::not_found) {
             complain(text_of(why));
             return failed;
         }

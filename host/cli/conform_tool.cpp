@@ -17,16 +17,19 @@
 #include "base/files.hpp"
 #include "base/plain_text.hpp"
 #include "channel/loader.hpp"
+#include "channel/plugin_files.hpp"
 #include "channel/plugin_table.hpp"
 #include "channel/verdict_store.hpp"
 #include "cli/conform.hpp"
 #include "cli/conform_system.hpp"
 #include "cli/screen.hpp"
+#include "cli/system.hpp"
 #include "conformance/report.hpp"
 #include "conformance/run.hpp"
 #include "conformance/trial.hpp"
 #include "conformance/worker.hpp"
 #include "settings/origin.hpp"
+#include "settings/places.hpp"
 
 namespace {
 
@@ -163,9 +166,8 @@ std::optional<std::map<std::string, conformance::waiver>> read_waivers(const std
 /// Where installed backends lie, as `fd2 conform` found out; see conform.cpp.
 std::vector<fd2::channel::directory> directories() {
     std::vector<fd2::channel::directory> out;
-    const char* given = std::getenv("FD2_PLUGIN_PATH");
-    std::istringstream all(given != nullptr ? given : "");
-    for (std::string each; std::getline(all, each, ':');) {
+    std::istringstream all(fd2::environment_variable("FD2_PLUGIN_PATH").value_or(""));
+    for (std::string each; std::getline(all, each, fd2::settings::between_directories);) {
         if (!each.empty()) {
             out.push_back({fd2::absolute(each), fd2::channel::trust_source::caller});
         }
@@ -182,19 +184,19 @@ std::optional<subject> find_plugin(const std::string& given,
                                    const std::vector<fd2::channel::found>& installed) {
     const auto mark = given.find('?');
     subject out{given.substr(0, mark), mark == given.npos ? "" : given.substr(mark + 1)};
-    if (out.file.find('/') == out.file.npos) {
+    if (!fd2::path_of(out.file).has_parent_path()) {
         for (const auto& each : installed) {
             if (each.id == out.file) return subject{each.file, out.options};
         }
-        if (!std::filesystem::exists(out.file)) {
+        if (!fd2::is_there(out.file)) {
             complain_of("no backend '" + out.file +
-                        "' is installed; fd2 plugins lists them. A file " + "needs a path: ./" +
-                        out.file + ".so");
+                        "' is installed; fd2 plugins lists them. A file needs a path: ./" +
+                        out.file + std::string(fd2::channel::plugin_suffix));
             return std::nullopt;
         }
     }
     out.file = fd2::absolute(out.file);
-    if (!std::filesystem::exists(out.file)) {
+    if (!fd2::is_there(out.file)) {
         complain_of("no such file: " + out.file);
         return std::nullopt;
     }
@@ -585,7 +587,10 @@ int main(int argc, char** argv) {
     CLI::App app("Check a backend against the contract, fd2/abi.h", "fd2 conform");
     add_conform(app, given);
     try {
-        app.parse(argc, argv);
+        std::vector<std::string> words = words_of(argc, argv);
+        std::reverse(words.begin(), words.end());
+        words.pop_back();  // the program
+        app.parse(words);
     } catch (const CLI::ParseError& why) {
         if (why.get_exit_code() == 0) return app.exit(why);
         complain_of(why.what());  // fd2 itself has parsed these words before
