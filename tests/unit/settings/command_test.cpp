@@ -26,7 +26,7 @@ loaded changed(const scratch& home) {
                                    "forward: { mode: off, prefix: \"a\\\"\\\\\\x1b: # \" }\n"
                                    "options:\n"
                                    "  pipe: { capacity: 1MiB, mode: \"12\", word: \"on\" }\n"
-                                   "plugins: { path: [\"/opt/with space\"] }\n");
+                                   "plugins: { path: [\"//opt/with space\"] }\n");
     return test::load({"FD2_LOG_CONSOLE=off", "FD2_LOG_FILE=/var/log/x: y", "FD2_REQUIRE=tty,wake",
                        "FD2_FORWARD_STALL=90s"},
                       {{"log.keep", "0", "--keep"}}, system);

@@ -87,24 +87,6 @@ TEST_CASE("enumerators and their spellings go together") {
     CHECK(name_of(fd2::severity::error) == "error");
 }
 
-TEST_CASE("the committed schema is what fd2 config schema prints") {
-    CHECK(test::read(config("fd2.schema.json")) == json_schema());
-}
-
-TEST_CASE("config/fd2.yaml is what fd2 config defaults prints") {
-    CHECK(test::read(config("fd2.yaml")) == commented_defaults());
-}
-
-TEST_CASE("config/fd2.yaml names every key and equals the built-in values") {
-    const loaded got = load_file(config("fd2.yaml"));
-    CHECK(test::said(got.diagnostics) == "");
-    CHECK(got.values == settings{});
-    for (const key_info& key : keys()) {
-        INFO(key.name);
-        CHECK(got.origin_of(key.name).layer == source::file);
-    }
-}
-
 TEST_CASE("the variants load and say what their names promise") {
     const loaded pipe = load_file(config("pipe-only.yaml"));
     CHECK(test::said(pipe.diagnostics) == "");

@@ -53,7 +53,8 @@ TEST_CASE("a path in a file must have a drive") {
     const scratch home;
     const auto file = home.write("a.yaml", "plugins: { path: [/opt] }\n");
     CHECK(test::said(load_file(file).diagnostics, home.path()) ==
-          "a.yaml:1:19: error: plugins.path[0]: /opt is not an absolute path; start it with C:/\n");
+          "a.yaml:1:19: error: plugins.path[0]: \"/opt\" is not an absolute path; start it with "
+          "C:/\n");
 }
 
 TEST_CASE("the backends are those of Windows") {

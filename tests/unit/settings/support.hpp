@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "settings/load.hpp"
+#include "settings/places.hpp"
 #include "support/scratch.hpp"
 
 namespace test {
@@ -44,6 +45,15 @@ inline std::string unescape(const std::string& text) {
     return out;
 }
 
+/// The advice that this platform has where a path is not absolute.
+inline std::string with_own_absolute(std::string expected) {
+    const std::string_view advice = "start it with /\n";
+    for (std::size_t at = 0; (at = expected.find(advice, at)) != expected.npos; ++at) {
+        expected.replace(at + advice.size() - 2, 1, fd2::settings::absolute_begins);
+    }
+    return expected;
+}
+
 inline std::vector<file_case> read_cases(const std::string& table) {
     const std::string begin = "\n=== ", separator = ">>>\n", escaped = " (escaped)";
     const std::string text = read(table);
@@ -56,6 +66,7 @@ inline std::vector<file_case> read_cases(const std::string& table) {
         if (const auto end = one.source.find(separator); end != std::string::npos) {
             one.expected = one.source.substr(end + separator.size());
             one.source.erase(end);
+            one.expected = with_own_absolute(std::move(one.expected));
         }
         const auto header_end = one.source.find('\n', 1);
         one.name = one.source.substr(begin.size(), header_end - begin.size());
