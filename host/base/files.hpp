@@ -31,6 +31,13 @@ result<std::string> real_path(const std::string& path);
 /// Empty: unknown.
 std::string own_executable();
 
+/// The file that this code is mapped from: the executable, or a library that has it linked in.
+/// Empty: unknown.
+std::string own_module();
+
+/// "NAME=value" each, in UTF-8, ended by null. As it was at the first call, or newer.
+char** own_environment();
+
 /// A variable of the environment; none if it is not set. [not while another thread sets one]
 std::optional<std::string> environment_variable(const char* name);
 

@@ -1,6 +1,7 @@
 #include "base/files.posix.hpp"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -56,6 +57,16 @@ std::string own_executable() {
     if (given == nullptr) return {};
     auto resolved = real_path(given);
     return resolved ? std::move(*resolved) : std::string();
+}
+
+std::string own_module() {
+    Dl_info about{};
+    if (::dladdr(reinterpret_cast<const void*>(&own_module), &about) == 0) return {};
+    return about.dli_fname ? about.dli_fname : "";
+}
+
+char** own_environment() {
+    return environ;
 }
 
 std::optional<std::string> environment_variable(const char* name) {

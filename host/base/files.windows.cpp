@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cwchar>
+#include <vector>
 
 #include "base/files.hpp"
 #include "base/handle.windows.hpp"
@@ -83,6 +84,39 @@ result<std::string> real_path(const std::string& path) {
 std::string own_executable() {
     return shown(text_from(
         [](wchar_t* data, DWORD size) { return ::GetModuleFileNameW(nullptr, data, size); }));
+}
+
+std::string own_module() {
+    HMODULE module = nullptr;
+    if (::GetModuleHandleExW(
+            GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT,
+            reinterpret_cast<const wchar_t*>(&own_module), &module) == 0) {
+        return {};
+    }
+    return shown(text_from(
+        [&](wchar_t* data, DWORD size) { return ::GetModuleFileNameW(module, data, size); }));
+}
+
+char** own_environment() {
+    static const auto all = [] {
+        std::vector<std::string> out;
+        wchar_t* const block = ::GetEnvironmentStringsW();
+        for (const wchar_t* at = block; at != nullptr && *at != L'\0';) {
+            const std::wstring_view one(at);
+            // "=C:=C:\...": the working directory of a drive.
+            if (one.front() != L'=') out.push_back(utf8_of(one));
+            at += one.size() + 1;
+        }
+        if (block != nullptr) ::FreeEnvironmentStringsW(block);
+        return out;
+    }();
+    static auto pointers = [] {
+        std::vector<char*> out;
+        for (const auto& one : all) out.push_back(const_cast<char*>(one.c_str()));
+        out.push_back(nullptr);
+        return out;
+    }();
+    return pointers.data();
 }
 
 std::optional<std::string> environment_variable(const char* name) {

@@ -13,9 +13,6 @@ namespace fd2::cli {
 /// The arguments of main, in UTF-8.
 std::vector<std::string> words_of(int argc, char** argv);
 
-/// "NAME=value" each, in UTF-8, ended by null. As it was at the first call, or newer.
-char** own_environment();
-
 /// Sets a variable of our own environment, which the command inherits. [one thread]
 void set_variable(const std::string& name, const std::string& value);
 

@@ -20,10 +20,6 @@ std::vector<std::string> words_of(int argc, char** argv) {
     return {argv, argv + argc};
 }
 
-char** own_environment() {
-    return environ;
-}
-
 void set_variable(const std::string& name, const std::string& value) {
     ::setenv(name.c_str(), value.c_str(), 1);
 }

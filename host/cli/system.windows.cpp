@@ -28,28 +28,6 @@ std::vector<std::string> words_of(int argc, char** argv) {
     return out;
 }
 
-char** own_environment() {
-    static const auto all = [] {
-        std::vector<std::string> out;
-        wchar_t* const block = ::GetEnvironmentStringsW();
-        for (const wchar_t* at = block; at != nullptr && *at != L'\0';) {
-            const std::wstring_view one(at);
-            // "=C:=C:\...": the working directory of a drive.
-            if (one.front() != L'=') out.push_back(utf8_of(one));
-            at += one.size() + 1;
-        }
-        if (block != nullptr) ::FreeEnvironmentStringsW(block);
-        return out;
-    }();
-    static auto pointers = [] {
-        std::vector<char*> out;
-        for (const auto& one : all) out.push_back(const_cast<char*>(one.c_str()));
-        out.push_back(nullptr);
-        return out;
-    }();
-    return pointers.data();
-}
-
 void set_variable(const std::string& name, const std::string& value) {
     ::SetEnvironmentVariableW(utf16_of(name).c_str(), utf16_of(value).c_str());
 }

@@ -1,7 +1,5 @@
 #include <fd2/connection.hpp>
 
-#include <signal.h>
-
 #include <memory>
 #include <string>
 #include <utility>

@@ -1,8 +1,5 @@
 #include "library/host_state.hpp"
 
-#include <dlfcn.h>
-#include <unistd.h>
-
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +9,7 @@
 #include "base/result.hpp"
 #include "base/signal_mask.hpp"
 #include "channel/plugin_path.hpp"
+#include "library/serve_control.hpp"
 #include "run/plugin_trial.hpp"
 #include "run/watched_files.hpp"
 #include "settings/difference.hpp"
@@ -21,16 +19,9 @@ namespace fd2 {
 
 namespace {
 
-/// The file that this code is mapped from.
-std::string own_file() {
-    Dl_info about{};
-    if (::dladdr(reinterpret_cast<const void*>(&own_file), &about) == 0) return {};
-    return about.dli_fname ? about.dli_fname : "";
-}
-
 /// The directory that this library lies in; empty: unknown.
 std::string own_directory() {
-    const std::string self = own_file();
+    const std::string self = own_module();
     const auto slash = self.rfind('/');
     return slash == self.npos ? "" : absolute(self.substr(0, slash));
 }
@@ -61,7 +52,7 @@ result<settings::loaded> settings_of(const host_options& options) {
 
     settings::inputs input;
     if (options.system_config) {
-        input.environment = environ;
+        input.environment = own_environment();
         if (!options.config.empty()) input.config = options.config;
     } else {
         input.config = options.config.empty() ? "none" : absolute(options.config);
@@ -111,7 +102,7 @@ host_state::host_state(settings::loaded config, const host_options& options)
       forwarder_(stderr_fd_, runs::forward_options(settings_->forward, 0), watch_) {
     make_pool(*settings_);
     if (!options.control || !settings_->control.enabled || has_raised_privileges()) return;
-    auto made = host_control::open(*this);
+    auto made = serve_control(*this);
     if (made) {
         control_ = std::move(*made);
     } else {
@@ -122,7 +113,7 @@ host_state::host_state(settings::loaded config, const host_options& options)
 /// Where plugins are, as this configuration says. Channels keep the plugins that they have.
 void host_state::make_pool(const settings::settings& config) {
     auto loader = std::make_unique<channel::loader>(directories(config.plugins.path),
-                                                    trusted_owner_of(own_file().c_str()));
+                                                    trusted_owner_of(own_module().c_str()));
     channel::prepare(*loader, config, runs::plugin_trial(conform_programs()), watch_);
     pool_ = std::make_unique<channel::backend_pool>(*loader, watch_);
     loader_ = std::move(loader);
@@ -183,7 +174,7 @@ void host_state::swap(const swap_request& wanted, const std::string& why,
     choices to;
     if (!wanted.back) {
         const auto config = this->config();
-        const bool is_path = wanted.backend.starts_with('/');
+        const bool is_path = is_absolute(wanted.backend);
         const auto source =
             is_path ? channel::trust_source::caller : channel::trust_source::verified;
         const auto look = [&](settings::transport_kind transport) {

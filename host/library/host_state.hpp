@@ -16,7 +16,6 @@
 #include "channel/loader.hpp"
 #include "channel/selection.hpp"
 #include "forward/forwarder.hpp"
-#include "library/host_control.hpp"
 #include "library/running_list.hpp"
 #include "run/run.hpp"
 #include "run/stderr_plan.hpp"
@@ -96,7 +95,7 @@ class host_state {
     std::atomic<bool> told_inherit_{false};
     std::mutex following_;
     std::list<std::shared_ptr<runs::run>> followed_;
-    std::unique_ptr<host_control> control_;  // with options.control
+    std::shared_ptr<void> control_;  // with options.control
 };
 
 class host_access {

@@ -1,9 +1,5 @@
 #include "library/launch.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,50 +7,11 @@
 #include "base/home_process.hpp"
 #include "library/command_access.hpp"
 #include "library/line_queue.hpp"
+#include "library/stream.hpp"
 
 namespace fd2 {
 
 namespace {
-
-/// One of the child's descriptors 0 and 1.
-struct standard_stream {
-    int child = -1;   ///< what the child gets; -1: what is there
-    unique_fd given;  ///< `child`, where it is ours to close
-    unique_fd wire;   ///< the other end of a pipe
-};
-
-result<standard_stream> make_stream(stdio what, int target) {
-    const bool input = target == STDIN_FILENO;
-    const char* const name = input ? "the child's stdin" : "the child's stdout";
-    standard_stream out;
-    switch (what.what()) {
-        case stdio::kind::pipe: {
-            int ends[2];
-            if (::pipe2(ends, O_CLOEXEC) != 0) return system_failure("pipe", name, errno);
-            out.given.reset(ends[input ? 0 : 1]);
-            out.wire.reset(ends[input ? 1 : 0]);
-            break;
-        }
-        case stdio::kind::null:
-            out.given.reset(::open("/dev/null", (input ? O_RDONLY : O_WRONLY) | O_CLOEXEC));
-            if (!out.given) return system_failure("open", "/dev/null", errno);
-            break;
-        case stdio::kind::inherit:
-            // By its number, if it is open: then spawn clears close-on-exec.
-            if (::fcntl(target, F_GETFD) >= 0) out.child = target;
-            return out;
-        case stdio::kind::descriptor:
-            if (::fcntl(what.number(), F_GETFD) < 0) {
-                return system_failure(
-                    "start a child",
-                    std::string(name) + ", descriptor " + std::to_string(what.number()), errno);
-            }
-            out.child = what.number();
-            return out;
-    }
-    out.child = out.given.get();
-    return out;
-}
 
 /// The subscribers from before the spawn. Those that get no record, because the launch has failed,
 /// are told the end.
@@ -123,9 +80,9 @@ result<launched> launch(host_state& context, ssh_command& command,
     out.record = record_of(machine);
     subscribers.attach(out.record->bytes);
 
-    auto child_in = make_stream(command_access::standard_input(command), STDIN_FILENO);
+    auto child_in = make_stream(command_access::standard_input(command), stream::input);
     if (!child_in) return std::move(child_in).error();
-    auto child_out = make_stream(command_access::standard_output(command), STDOUT_FILENO);
+    auto child_out = make_stream(command_access::standard_output(command), stream::output);
     if (!child_out) return std::move(child_out).error();
     auto spec = command_access::spec(command);
     if (!spec) return std::move(spec).error();

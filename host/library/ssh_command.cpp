@@ -1,11 +1,9 @@
 #include <fd2/ssh_command.hpp>
 
-#include <signal.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <utility>
 
+#include "base/files.hpp"
 #include "library/command_access.hpp"
 
 namespace fd2 {
@@ -216,10 +214,7 @@ void change(std::vector<std::string>& all, const std::string& name,
 result<process::spawn_spec> command_access::spec(const ssh_command& command) {
     auto signals = process::inherited_state::capture();
     if (!signals) return std::move(signals).error();
-    // What a program blocks for a signal thread of its own, and that its writes are to raise no
-    // SIGPIPE, is no business of ssh's: it could not be ended, or not end by itself.
-    signals->blocked = {};
-    signals->ignored.remove(SIGPIPE);
+    signals->let_end();
     process::spawn_spec out;
     out.signals = *signals;
     out.argv = command.argv();
@@ -227,7 +222,9 @@ result<process::spawn_spec> command_access::spec(const ssh_command& command) {
     if (!command.changes_.empty()) {
         if (!out.environment) {
             out.environment.emplace();
-            for (char** each = environ; each && *each; ++each) out.environment->push_back(*each);
+            for (char** each = own_environment(); each && *each; ++each) {
+                out.environment->push_back(*each);
+            }
         }
         for (const auto& [name, value] : command.changes_) change(*out.environment, name, value);
     }

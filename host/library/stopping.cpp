@@ -1,8 +1,8 @@
 #include "library/stopping.hpp"
 
-#include <signal.h>
-
 #include <algorithm>
+
+#include "process/spawn.hpp"
 
 namespace fd2 {
 
@@ -17,9 +17,9 @@ nanoseconds_t length_of(const stop_action& step) noexcept {
 int signal_of(stop action) noexcept {
     switch (action) {
         case stop::terminate:
-            return SIGTERM;
+            return process::asked_to_end;
         case stop::kill:
-            return SIGKILL;
+            return process::killed;
         case stop::noop:
         case stop::wait:
             break;

@@ -1,40 +1,13 @@
 #include <fd2/wire.hpp>
 
-#include <poll.h>
-#include <unistd.h>
-
 #include <array>
-#include <cerrno>
 #include <utility>
 
-#include "base/signal_mask.hpp"
+#include "base/unique_fd.hpp"
 #include "library/failing.hpp"
+#include "library/stream.hpp"
 
 namespace fd2 {
-
-namespace {
-
-std::error_code last_error(int why) noexcept {
-    return {why, std::generic_category()};
-}
-
-/// A non-blocking end (the async transport's, or one that its owner changed) waits here.
-bool wait_for(int fd, short what) noexcept {
-    pollfd ready{fd, what, 0};
-    return ::poll(&ready, 1, -1) >= 0 || errno == EINTR;
-}
-
-}  // namespace
-
-std::ptrdiff_t write_quietly(int fd, const void* data, std::size_t size) noexcept {
-    const sigpipe_blocked quiet;
-    const ssize_t written = ::write(fd, data, size);
-    if (written < 0 && errno == EPIPE) {
-        swallow_signal(SIGPIPE);
-        errno = EPIPE;
-    }
-    return written;
-}
 
 wire_writer& wire_writer::operator=(wire_writer&& other) noexcept {
     if (this != &other) {
@@ -46,14 +19,7 @@ wire_writer& wire_writer::operator=(wire_writer&& other) noexcept {
 
 std::size_t wire_writer::write_some(const void* data, std::size_t size,
                                     std::error_code& failed) noexcept {
-    failed.clear();
-    for (;;) {
-        const std::ptrdiff_t written = write_quietly(fd_, data, size);
-        if (written >= 0) return static_cast<std::size_t>(written);
-        if (errno == EINTR || (errno == EAGAIN && wait_for(fd_, POLLOUT))) continue;
-        failed = last_error(errno);
-        return 0;
-    }
+    return write_wire(fd_, data, size, failed);
 }
 
 std::size_t wire_writer::write_some(const void* data, std::size_t size) {
@@ -80,8 +46,7 @@ std::size_t wire_writer::write(std::string_view data) {
 }
 
 void wire_writer::close() noexcept {
-    // The descriptor is gone whatever close(2) says.
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+    const unique_fd ours(release());
 }
 
 int wire_writer::release() noexcept {
@@ -97,14 +62,7 @@ wire_reader& wire_reader::operator=(wire_reader&& other) noexcept {
 }
 
 std::size_t wire_reader::read_some(void* data, std::size_t size, std::error_code& failed) noexcept {
-    failed.clear();
-    for (;;) {
-        const ssize_t got = ::read(fd_, data, size);
-        if (got >= 0) return static_cast<std::size_t>(got);
-        if (errno == EINTR || (errno == EAGAIN && wait_for(fd_, POLLIN))) continue;
-        failed = last_error(errno);
-        return 0;
-    }
+    return read_wire(fd_, data, size, failed);
 }
 
 std::size_t wire_reader::read_some(void* data, std::size_t size) {
@@ -131,7 +89,7 @@ std::string wire_reader::read_all() {
 }
 
 void wire_reader::close() noexcept {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+    const unique_fd ours(release());
 }
 
 int wire_reader::release() noexcept {

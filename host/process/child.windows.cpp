@@ -6,6 +6,7 @@
 #include "base/handle.windows.hpp"
 #include "base/system_code.hpp"
 #include "process/child.hpp"
+#include "process/spawn.hpp"
 
 // What child.hpp calls a pidfd is the process's handle here: it says of every wait and of every end
 // what a pidfd says, and a process that has ended keeps its number while the handle is open.
@@ -72,9 +73,10 @@ std::optional<job_event> child::job_change() noexcept {
     return std::nullopt;
 }
 
-// There are no signals. A console's Ctrl-C and Ctrl-Break reach the child by themselves.
-int child::send(int) noexcept {
-    return ERROR_NOT_SUPPORTED;
+// There are no signals, but for the end. A console's Ctrl-C and Ctrl-Break reach the child by
+// themselves.
+int child::send(int signal) noexcept {
+    return signal == killed ? end_now() : ERROR_NOT_SUPPORTED;
 }
 
 void child::tell_new_size() noexcept {}

@@ -16,6 +16,10 @@ struct inherited_state {
     /// this is what the process was given. About 65 system calls, 5 µs. [any thread]
     static result<inherited_state> capture();
 
+    /// What a program blocks for a signal thread of its own, and that its writes are to raise no
+    /// SIGPIPE, is no business of its child's: that could not be ended, or not end by itself.
+    void let_end() noexcept;
+
     /// Sets the calling thread's mask back. [any thread]
     status restore_mask() const;
 

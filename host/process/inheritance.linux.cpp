@@ -45,6 +45,11 @@ result<inherited_state> inherited_state::capture() {
     return state;
 }
 
+void inherited_state::let_end() noexcept {
+    blocked = {};
+    ignored.remove(SIGPIPE);
+}
+
 status inherited_state::restore_mask() const {
     const std::uint64_t mask = blocked.bits();
     if (kernel::change_mask(SIG_SETMASK, &mask, nullptr) != 0) {

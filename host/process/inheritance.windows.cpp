@@ -8,6 +8,8 @@ result<inherited_state> inherited_state::capture() {
     return inherited_state{};
 }
 
+void inherited_state::let_end() noexcept {}
+
 status inherited_state::restore_mask() const {
     return {};
 }

@@ -14,6 +14,9 @@ namespace fd2::process {
 /// SIGKILL, for parent_death_signal; there is no other where there are no signals.
 inline constexpr int killed = 9;
 
+/// The signal that asks a process to end, SIGTERM; 0 on Windows, where nothing does.
+extern const int asked_to_end;
+
 /// What to start. The zero value of every member but `argv` is its default.
 struct spawn_spec {
     /// The child's arguments, argv[0] included; not empty.

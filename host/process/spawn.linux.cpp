@@ -133,6 +133,8 @@ failure describe(const spawn_spec& spec, const child_plan& plan,
 
 }  // namespace
 
+const int asked_to_end = SIGTERM;
+
 result<child> spawn(const spawn_spec& spec, spawn_refusal* refusal) {
     spawn_refusal not_asked_for;
     spawn_refusal& why_not = refusal ? *refusal : not_asked_for;

@@ -240,6 +240,8 @@ bool is_batch_file(const std::string& file) {
 
 }  // namespace
 
+const int asked_to_end = 0;
+
 result<child> spawn(const spawn_spec& spec, spawn_refusal* refusal) {
     spawn_refusal not_asked_for;
     spawn_refusal& why_not = refusal ? *refusal : not_asked_for;

@@ -9,8 +9,8 @@ namespace fd2 {
 enum class stop : std::uint8_t {
     noop,       ///< skip this step
     wait,       ///< let it end by itself; its wire is closed if nothing owns that any more
-    terminate,  ///< SIGTERM
-    kill,       ///< SIGKILL
+    terminate,  ///< SIGTERM; on Windows nothing asks a process to end, and this is `wait`
+    kill,       ///< SIGKILL; TerminateProcess
 };
 
 /// One step, and how long to wait for the child's end before the next one: `milliseconds::max()` is

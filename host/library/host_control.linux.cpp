@@ -1,4 +1,4 @@
-#include "library/host_control.hpp"
+#include "library/host_control.linux.hpp"
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -11,6 +11,7 @@
 
 #include "base/signal_mask.hpp"
 #include "library/host_state.hpp"
+#include "library/serve_control.hpp"
 
 namespace fd2 {
 
@@ -46,6 +47,12 @@ control::swap_outcome outcome_of(const std::vector<swap_result>& results) {
 }
 
 }  // namespace
+
+result<std::shared_ptr<void>> serve_control(host_state& host) {
+    auto made = host_control::open(host);
+    if (!made) return std::move(made).error();
+    return std::shared_ptr<void>(std::move(*made));
+}
 
 result<std::unique_ptr<host_control>> host_control::open(host_state& host) {
     std::unique_ptr<host_control> made(new host_control(host));
