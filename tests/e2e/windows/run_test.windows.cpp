@@ -13,6 +13,8 @@
 #include "base/handle.windows.hpp"
 #include "process/spawn.hpp"
 #include "support/catch.hpp"
+#include "support/pipes.windows.hpp"
+#include "support/scratch.hpp"
 
 namespace {
 
@@ -29,57 +31,12 @@ const words backends{"tcpshim", "pipe"};
 constexpr int times_for_socket = 3000;  // 256 bytes each
 constexpr int times_for_pipe = 16 * 4096;
 
-struct pipe_ends {
-    unique_fd reading, writing;
-    pipe_ends() {
-        HANDLE read = nullptr, write = nullptr;
-        REQUIRE(::CreatePipe(&read, &write, nullptr, 65536));
-        reading.reset(fd2::fd_of(read));
-        writing.reset(fd2::fd_of(write));
-    }
-};
-
-std::string read_all(int fd) {
-    std::string out;
-    std::vector<char> bytes(65536);
-    for (;;) {
-        DWORD got = 0;
-        if (!::ReadFile(fd2::handle_of(fd), bytes.data(), static_cast<DWORD>(bytes.size()), &got,
-                        nullptr) ||
-            got == 0) {
-            return out;
-        }
-        out.append(bytes.data(), got);
-    }
-}
-
 void write_and_close(unique_fd& fd, const std::string& text) {
     DWORD written = 0;
     ::WriteFile(fd2::handle_of(fd.get()), text.data(), static_cast<DWORD>(text.size()), &written,
                 nullptr);
     fd.reset();
 }
-
-class temporary_directory {
-  public:
-    temporary_directory() {
-        static std::atomic<int> made{0};
-        path_ =
-            std::filesystem::temp_directory_path() /
-            ("fd2-e2e-" + std::to_string(::GetCurrentProcessId()) + "-" + std::to_string(made++));
-        std::filesystem::create_directories(path_);
-    }
-    ~temporary_directory() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    temporary_directory(const temporary_directory&) = delete;
-    temporary_directory& operator=(const temporary_directory&) = delete;
-    std::string file(const std::string& name) const { return (path_ / name).generic_string(); }
-
-  private:
-    std::filesystem::path path_;
-};
 
 std::string content_of(const std::string& file) {
     std::ifstream in(file, std::ios::binary);
@@ -142,11 +99,10 @@ std::string all_bytes(int times) {
 }  // namespace
 
 TEST_CASE("the shell's redirection is captured") {
-    temporary_directory here;
+    const scratch here;
     for (const auto& backend : backends) {
         INFO(backend);
-        const std::string tail = here.file("tail-" + backend),
-                          stats = here.file("stats-" + backend);
+        const std::string tail = here / "tail-" + backend, stats = here / "stats-" + backend;
         const auto all = fd2_run({"--backend", backend, "--tail-out", tail, "--stats", stats},
                                  {"cmd", "/C", "echo hello 1>&2"});
         CHECK(all.errors == "hello \r\n");
@@ -161,8 +117,8 @@ TEST_CASE("the shell's redirection is captured") {
 }
 
 TEST_CASE("by default it is the TCP pair") {
-    temporary_directory here;
-    const std::string stats = here.file("stats");
+    const scratch here;
+    const std::string stats = here / "stats";
     const auto all = fd2_run({"--stats", stats}, {child_program, "say", "a line"});
     CHECK(all.errors == "a line\n");
     CHECK(all.output == "out\n");
@@ -181,11 +137,11 @@ TEST_CASE("all 32 bits of the command's status are ours") {
 }
 
 TEST_CASE("nothing is lost at the command's exit, and no byte is changed") {
-    temporary_directory here;
+    const scratch here;
     for (const auto& backend : backends) {
         INFO(backend);
         const int times = backend == "pipe" ? times_for_pipe : times_for_socket;
-        const std::string tail = here.file("tail");
+        const std::string tail = here / "tail";
         const auto all = fd2_run({"--backend", backend, "--tail", "32MiB", "--tail-out", tail},
                                  {child_program, "bytes", std::to_string(times)});
         const std::string expected = all_bytes(times);
@@ -196,11 +152,11 @@ TEST_CASE("nothing is lost at the command's exit, and no byte is changed") {
 }
 
 TEST_CASE("a helper that stays behind does not hold us") {
-    temporary_directory here;
+    const scratch here;
     for (const auto& backend : backends) {
         INFO(backend);
         // The helper has the wire as well, so that it is given a file.
-        const std::string stats = here.file("stats-" + backend);
+        const std::string stats = here / "stats-" + backend;
         pipe_ends err;
         spawn_spec spec;
         spec.argv = {fd2_program, "run", "--config", "none",        "--backend", backend,
@@ -250,18 +206,18 @@ TEST_CASE("arguments arrive as they were given") {
 }
 
 TEST_CASE("a command that cannot be run is told from one that is not there") {
-    temporary_directory here;
-    std::ofstream(here.file("text.exe")) << "no program";
-    CHECK(fd2_run({}, {here.file("absent.exe")}).status == 127);
+    const scratch here;
+    std::ofstream(here / "text.exe") << "no program";
+    CHECK(fd2_run({}, {here / "absent.exe"}).status == 127);
     CHECK(fd2_run({}, {"fd2-no-such-command"}).status == 127);
-    CHECK(fd2_run({}, {here.file("text.exe")}).status == 126);
+    CHECK(fd2_run({}, {here / "text.exe"}).status == 126);
     CHECK(fd2_run({"--set", "no.such=key"}, {child_program, "exit", "0"}).status == 125);
     CHECK(fd2_run({"--backend", "socketpair"}, {child_program, "exit", "0"}).status == 125);
 }
 
 TEST_CASE("a backend that is not there is passed over") {
-    temporary_directory here;
-    const std::string stats = here.file("stats");
+    const scratch here;
+    const std::string stats = here / "stats";
     const auto all = fd2_run({"--set", "backends=socketpair, pty, pipe", "--stats", stats},
                              {child_program, "say", "x"});
     CHECK(all.errors == "x\n");
@@ -277,8 +233,8 @@ TEST_CASE("without a capture the command has our stderr, and its own status") {
 }
 
 TEST_CASE("lines are logged, and the report is appended to a file") {
-    temporary_directory here;
-    const std::string log = here.file("log"), reports = here.file("reports");
+    const scratch here;
+    const std::string log = here / "log", reports = here / "reports";
     for (int i = 0; i < 2; ++i) {
         const auto all = fd2_run({"--log", log, "--set", "report.file=" + reports},
                                  {child_program, "say", "a logged line"});
@@ -291,25 +247,24 @@ TEST_CASE("lines are logged, and the report is appended to a file") {
 }
 
 TEST_CASE("fd2 link makes a copy, which runs the next command of its name") {
-    temporary_directory first, second;
-    const auto made = run({fd2_program, "link", first.file("")});
+    const scratch first, second;
+    const auto made = run({fd2_program, "link", first.path()});
     INFO(made.errors);
     REQUIRE(made.status == 0);
-    std::filesystem::copy_file(child_program, second.file("ssh.exe"));
+    std::filesystem::copy_file(child_program, second / "ssh.exe");
     std::string root(300, '\0');
     root.resize(::GetEnvironmentVariableA("SystemRoot", root.data(), 300));
-    const words environment{"PATH=" + first.file("") + ";" + second.file(""), "SystemRoot=" + root,
+    const words environment{"PATH=" + first.path() + ";" + second.path(), "SystemRoot=" + root,
                             "FD2_CONFIG=none"};
-    const auto all = run({first.file("ssh.exe"), "say", "from ssh"}, {}, environment);
+    const auto all = run({first / "ssh.exe", "say", "from ssh"}, {}, environment);
     CHECK(all.errors == "from ssh\n");
     CHECK(all.output == "out\n");
     CHECK(all.status == 0);
-    CHECK(run({first.file("ssh.exe"), "exit", "255"}, {}, environment).status == 255);
+    CHECK(run({first / "ssh.exe", "exit", "255"}, {}, environment).status == 255);
     // There is no other.
-    CHECK(
-        run({first.file("ssh.exe")}, {}, {"PATH=" + first.file(""), "SystemRoot=" + root}).status ==
-        127);
-    CHECK(run({fd2_program, "link", second.file("")}).status == 1);
+    CHECK(run({first / "ssh.exe"}, {}, {"PATH=" + first.path(), "SystemRoot=" + root}).status ==
+          127);
+    CHECK(run({fd2_program, "link", second.path()}).status == 1);
 }
 
 TEST_CASE("the other commands") {

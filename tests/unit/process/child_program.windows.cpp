@@ -70,6 +70,25 @@ int leave_helper(const wchar_t* milliseconds) {
     return 5;
 }
 
+HANDLE event_came;
+DWORD event_kind;
+
+// As a program does that tidies up before it ends.
+int answer_console() {
+    event_came = ::CreateEventW(nullptr, TRUE, FALSE, nullptr);
+    ::SetConsoleCtrlHandler(
+        [](DWORD kind) -> BOOL {
+            event_kind = kind;
+            return ::SetEvent(event_came);
+        },
+        TRUE);
+    say("ready\n");
+    ::WaitForSingleObject(event_came, INFINITE);
+    say(::GetStdHandle(STD_ERROR_HANDLE),
+        event_kind == CTRL_C_EVENT ? "tidied up after Ctrl-C\n" : "tidied up after Ctrl-Break\n");
+    return 42;
+}
+
 int copy_input() {
     char bytes[4096];
     for (;;) {
@@ -115,8 +134,8 @@ int wmain(int argc, wchar_t** argv) {
         ::Sleep(std::wcstoul(argument, nullptr, 10));
         return 0;
     }
-    if (what == L"pause") {
-        say("ready\n");
+    if (what == L"pause") {  // says its number first
+        say(std::to_string(::GetCurrentProcessId()) + "\n");
         ::Sleep(INFINITE);
     }
     if (what == L"arguments") {  // the directory, then one argument a line
@@ -133,7 +152,17 @@ int wmain(int argc, wchar_t** argv) {
         }
         return 0;
     }
-    if (what == L"copy") return copy_input();
+    if (what == L"copy") {  // and what it is told to, to stderr
+        if (argc > 2) say(::GetStdHandle(STD_ERROR_HANDLE), utf8(argument));
+        return copy_input();
+    }
+    if (what == L"answer") return answer_console();
+    if (what ==
+        L"send") {  // an event (0: Ctrl-C, 1: Ctrl-Break) to all of its console, but for itself
+        ::SetConsoleCtrlHandler([](DWORD) -> BOOL { return TRUE; }, TRUE);
+        const DWORD event = std::wcstoul(argument, nullptr, 10);
+        return ::GenerateConsoleCtrlEvent(event, 0) ? 0 : static_cast<int>(::GetLastError());
+    }
     if (what == L"bytes") return write_bytes(argument);
     if (what == L"say") {  // a line to stderr, and one to stdout
         say(::GetStdHandle(STD_ERROR_HANDLE), utf8(argument) + "\n");

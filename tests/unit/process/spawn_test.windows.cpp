@@ -15,6 +15,8 @@
 #include "process/spawn.hpp"
 #include "process/standard_fds.hpp"
 #include "support/catch.hpp"
+#include "support/pipes.windows.hpp"
+#include "support/scratch.hpp"
 
 using namespace fd2::process;
 using fd2::unique_fd;
@@ -24,27 +26,6 @@ namespace {
 using words = std::vector<std::string>;
 
 const std::string child_program = PROCESS_CHILD;
-
-struct pipe_ends {
-    unique_fd reading, writing;
-    pipe_ends() {
-        HANDLE read = nullptr, write = nullptr;
-        REQUIRE(::CreatePipe(&read, &write, nullptr, 65536));
-        reading.reset(fd2::fd_of(read));
-        writing.reset(fd2::fd_of(write));
-    }
-};
-
-std::string read_all(int fd) {
-    std::string out;
-    char bytes[4096];
-    for (;;) {
-        DWORD got = 0;
-        if (!::ReadFile(fd2::handle_of(fd), bytes, sizeof(bytes), &got, nullptr) || got == 0) break;
-        out.append(bytes, got);
-    }
-    return out;
-}
 
 spawn_spec of(words argv) {
     spawn_spec spec;
@@ -85,31 +66,6 @@ std::string arguments_of(words more) {
     for (int line = 0; line < 3; ++line) text.erase(0, text.find('\n') + 1);
     return text;
 }
-
-class temporary_directory {
-  public:
-    temporary_directory() {
-        static std::atomic<int> made{0};
-        path_ = std::filesystem::temp_directory_path() /
-                ("fd2-process-" + std::to_string(::GetCurrentProcessId()) + "-" +
-                 std::to_string(made++));
-        std::filesystem::create_directories(path_);
-    }
-    ~temporary_directory() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    temporary_directory(const temporary_directory&) = delete;
-    temporary_directory& operator=(const temporary_directory&) = delete;
-    std::string file(const std::string& name) const { return (path_ / name).generic_string(); }
-    std::string make(const std::string& name, const std::string& text) const {
-        std::ofstream(path_ / name, std::ios::binary) << text;
-        return file(name);
-    }
-
-  private:
-    std::filesystem::path path_;
-};
 
 std::string shell() {
     return "cmd.exe";
@@ -162,23 +118,23 @@ TEST_CASE("cmd gets a line of its language") {
 }
 
 TEST_CASE("a batch file gets its arguments, and none of them means anything") {
-    temporary_directory here;
-    const auto script = here.make("with blank.bat", "@echo off\r\necho [%1] [%2]\r\nexit 7\r\n");
+    const scratch here;
+    const auto script = here.write("with blank.bat", "@echo off\r\necho [%1] [%2]\r\nexit 7\r\n");
     const auto all = run(of({script, "a b", "c&echo injected"}));
     CHECK(all.output == "[\"a b\"] [\"c&echo injected\"]\r\n");
     CHECK(all.status.code() == 7);
 }
 
 TEST_CASE("a child starts where it is told, or here") {
-    temporary_directory elsewhere;
+    const scratch elsewhere;
     auto spec = of({child_program, "arguments"});
-    spec.working_directory = elsewhere.file("");
+    spec.working_directory = elsewhere.path();
     const std::string text = run(spec).output;
     const auto got = fd2::identity_of(text.substr(0, text.find('\n')));
-    const auto expected = fd2::identity_of(elsewhere.file(""));
+    const auto expected = fd2::identity_of(elsewhere.path());
     REQUIRE((got && expected));
     CHECK(*got == *expected);
-    spec.working_directory = elsewhere.file("nowhere");
+    spec.working_directory = elsewhere / "nowhere";
     CHECK(!spawn(spec));
 }
 
@@ -196,15 +152,15 @@ TEST_CASE("a child gets our environment, or the one in its specification") {
 TEST_CASE("a command is looked for in PATH, with the endings of PATHEXT, and not here") {
     CHECK(command_candidates("x\\ssh.exe", "C:\\a").front() == "x\\ssh.exe");
     CHECK(command_candidates("ssh.exe", "C:\\a;\"D:\\b;c\"")[0] == "C:\\a\\ssh.exe");
-    temporary_directory tools;
-    std::filesystem::copy_file(child_program, tools.file("fd2-tool.exe"));
+    const scratch tools;
+    std::filesystem::copy_file(child_program, tools / "fd2-tool.exe");
     auto spec = of({"fd2-tool", "exit", "3"});
-    spec.environment = words{"Path=C:\\nowhere;" + tools.file("")};
+    spec.environment = words{"Path=C:\\nowhere;" + tools.path()};
     spec.search_environment = true;
     CHECK(run(spec).status.code() == 3);
     spec.environment = words{"PATH=C:\\nowhere"};
     const auto here = std::filesystem::current_path();
-    std::filesystem::current_path(tools.file(""));
+    std::filesystem::current_path(tools.path());
     spawn_refusal refusal{};
     const auto refused = spawn(spec, &refusal);
     std::filesystem::current_path(here);
@@ -213,11 +169,11 @@ TEST_CASE("a command is looked for in PATH, with the endings of PATHEXT, and not
 }
 
 TEST_CASE("what is no program is told from what is not there") {
-    temporary_directory here;
+    const scratch here;
     spawn_refusal refusal{};
-    CHECK(!spawn(of({here.make("text.exe", "no program")}), &refusal));
+    CHECK(!spawn(of({here.write("text.exe", "no program")}), &refusal));
     CHECK(refusal == spawn_refusal::not_executable);
-    CHECK(!spawn(of({here.file("absent.exe")}), &refusal));
+    CHECK(!spawn(of({here / "absent.exe"}), &refusal));
     CHECK(refusal == spawn_refusal::not_found);
     CHECK(!spawn(of({}), &refusal));
     CHECK(refusal == spawn_refusal::own_failure);
@@ -335,7 +291,7 @@ TEST_CASE("a child that its owner forgets is ended") {
 }
 
 TEST_CASE("a job ends the child with us, and lets what it started live") {
-    temporary_directory here;
+    const scratch here;
     HANDLE helper = nullptr;
     {
         pipe_ends out;
