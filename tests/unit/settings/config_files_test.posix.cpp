@@ -9,24 +9,16 @@
 
 using namespace fd2::settings;
 
-namespace {
-
-std::string config(const std::string& name) {
-    return std::string(FD2_CONFIG_DIR) + '/' + name;
-}
-
-}  // namespace
-
 TEST_CASE("the committed schema is what fd2 config schema prints") {
-    CHECK(test::read(config("fd2.schema.json")) == json_schema());
+    CHECK(test::read(test::config("fd2.schema.json")) == json_schema());
 }
 
 TEST_CASE("config/fd2.yaml is what fd2 config defaults prints") {
-    CHECK(test::read(config("fd2.yaml")) == commented_defaults());
+    CHECK(test::read(test::config("fd2.yaml")) == commented_defaults());
 }
 
 TEST_CASE("config/fd2.yaml names every key and equals the built-in values") {
-    const loaded got = load_file(config("fd2.yaml"));
+    const loaded got = load_file(test::config("fd2.yaml"));
     CHECK(test::said(got.diagnostics) == "");
     CHECK(got.values == settings{});
     for (const key_info& key : keys()) {

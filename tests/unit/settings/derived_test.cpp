@@ -15,14 +15,6 @@
 
 using namespace fd2::settings;
 
-namespace {
-
-std::string config(const std::string& name) {
-    return std::string(FD2_CONFIG_DIR) + '/' + name;
-}
-
-}  // namespace
-
 TEST_CASE("the table knows every default and each default is valid by its own rule") {
     const settings built_in;
     for (const key_info& key : keys()) {
@@ -88,19 +80,19 @@ TEST_CASE("enumerators and their spellings go together") {
 }
 
 TEST_CASE("the variants load and say what their names promise") {
-    const loaded pipe = load_file(config("pipe-only.yaml"));
+    const loaded pipe = load_file(test::config("pipe-only.yaml"));
     CHECK(test::said(pipe.diagnostics) == "");
     CHECK(pipe.values.backends.sync == std::vector<std::string>{"pipe"});
     CHECK(pipe.values.backends.async == std::vector<std::string>{"pipe"});
 
-    const loaded strict = load_file(config("strict.yaml"));
+    const loaded strict = load_file(test::config("strict.yaml"));
     CHECK(test::said(strict.diagnostics) == "");
     CHECK_FALSE(strict.values.fallback.inherit);
     CHECK(strict.values.require ==
           std::vector<capability>{capability::wake, capability::keeps_writers});
     CHECK(strict.values.forward.when_blocked == fd2::blocked_policy::wait);
 
-    const loaded flag = load_file(config("flag-on.yaml"));
+    const loaded flag = load_file(test::config("flag-on.yaml"));
     CHECK(test::said(flag.diagnostics) == "");
     CHECK(flag.values.features.ssh_socketpair_stderr);
     CHECK(flag.values.transport == transport_kind::async);
@@ -137,7 +129,7 @@ TEST_CASE("the reference has a line for every key") {
 }
 
 TEST_CASE("derived files are written", "[.write]") {
-    std::ofstream(config("fd2.schema.json"), std::ios::binary) << json_schema();
-    std::ofstream(config("fd2.yaml"), std::ios::binary) << commented_defaults();
+    std::ofstream(test::config("fd2.schema.json"), std::ios::binary) << json_schema();
+    std::ofstream(test::config("fd2.yaml"), std::ios::binary) << commented_defaults();
     SUCCEED();
 }

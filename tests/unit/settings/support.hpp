@@ -15,6 +15,11 @@
 
 namespace test {
 
+/// A file of the project's config/.
+inline std::string config(const std::string& name) {
+    return std::string(FD2_CONFIG_DIR) + '/' + name;
+}
+
 inline std::string read(const std::string& path) {
     std::ifstream in(path, std::ios::binary);
     if (!in) throw std::runtime_error("cannot read " + path);
