@@ -36,7 +36,25 @@ byte_queue::place byte_queue::erase(place where) noexcept {
     const std::size_t left = where->bytes.size() - where->at;
     used_ -= left + segment_cost;
     if (!where->owner) notes_ -= left;
-    return segments_.erase(where);
+    if (spare_.size() == most_spare || where->bytes.capacity() > 2 * max_chunk) {
+        return segments_.erase(where);
+    }
+    where->owner.reset();
+    const place next = std::next(where);
+    spare_.splice(spare_.begin(), segments_, where);
+    return next;
+}
+
+void byte_queue::insert(place where, const piece& bytes) {
+    if (spare_.empty()) spare_.emplace_back();
+    segment& made = spare_.front();
+    made.bytes.assign(bytes.data, bytes.data + bytes.size);
+    made.owner = bytes.owner;
+    made.at = 0;
+    made.child_bytes = bytes.child_bytes;
+    made.in_flight = made.dead = false;
+    segments_.splice(where, spare_, spare_.begin());
+    used_ += segment_cost;
 }
 
 bool byte_queue::append(const piece& bytes) {
@@ -56,18 +74,12 @@ std::uint8_t byte_queue::last() const noexcept {
 }
 
 void byte_queue::push_back(const piece& bytes) {
-    if (!append(bytes)) {
-        segments_.push_back(
-            {bytes.owner, {bytes.data, bytes.data + bytes.size}, 0, bytes.child_bytes});
-        used_ += segment_cost;
-    }
+    if (!append(bytes)) insert(segments_.end(), bytes);
     account(bytes);
 }
 
 void byte_queue::push_front(const piece& bytes) {
-    segments_.push_front(
-        {bytes.owner, {bytes.data, bytes.data + bytes.size}, 0, bytes.child_bytes});
-    used_ += segment_cost;
+    insert(segments_.begin(), bytes);
     account(bytes);
 }
 

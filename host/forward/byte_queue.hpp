@@ -78,10 +78,17 @@ class byte_queue {
     using place = std::list<segment>::iterator;
 
     bool append(const piece& bytes);
+    void insert(place where, const piece& bytes);
     void account(const piece& bytes) noexcept;
     place erase(place where) noexcept;
 
+    // What is gone is used again: while a slow reader keeps the queue at work, the C library would
+    // give its memory back to the system and fetch it anew, page by page, several times a
+    // millisecond.
+    static constexpr std::size_t most_spare = 4;  // of 64 KiB: the default buffer
+
     std::list<segment> segments_;
+    std::list<segment> spare_;
     std::size_t used_ = 0;
     std::size_t notes_ = 0;
     std::uint8_t gone_ = '\n';  // the last byte that went out
