@@ -21,6 +21,12 @@ BACKENDS = {
 }
 
 
+def medium_of(name):
+    """The kernel object behind "cat, tcp", "fd2 run, tcpshim" or "splice"."""
+    chosen = name.partition(", ")[2]
+    return BACKENDS[chosen][2] if chosen in BACKENDS else chosen or "pipe"
+
+
 def usable(setting):
     """Those whose plugin is there; a note says which is not."""
     out = []

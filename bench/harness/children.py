@@ -30,9 +30,19 @@ class Ends:
         return ends
 
     def null(self):
-        fd = os.open(os.devnull, os.O_WRONLY)
+        return self.file(os.devnull)
+
+    def file(self, path):
+        """To be written from its beginning."""
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         self.open.add(fd)
         return fd
+
+    def terminal(self):
+        """(its far side, a terminal with the usual settings)"""
+        ends = os.openpty()
+        self.open.update(ends)
+        return ends
 
     def close(self, *fds):
         for fd in fds:

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
-from . import swap
+from . import curve, swap
 from .numbers import median, ratios, spread
 
 
@@ -17,6 +17,7 @@ class Measure:
     more_is_better: bool = True
     unit: str = ""
     digits: int = 2
+    where: Callable | None = None  # (results) -> at which point the value was measured
 
     def meets(self, value, bound):
         """By the figure as it is printed: a difference that is not shown decides nothing."""
@@ -66,6 +67,14 @@ def close_of(backend):
 
 def pause_between(one, other):
     return lambda r: [us / 1e3 for us in r["handover"][f"{one}, {other}"]["pause_p99_us"]]
+
+
+def worst_of_curve(number, what, gate, goal, key, more_is_better=True, **which):
+    def worst(results):
+        return curve.worst(results["curve"], key, more_is_better, **which)
+
+    return Measure(number, what, gate, goal, lambda r: worst(r)[3], more_is_better,
+                   where=lambda r: curve.name_of(worst(r)))
 
 
 ASYNC = "tokio-like-async/socketpair"
@@ -132,6 +141,12 @@ MEASURES = (
               lambda r, pair=f"{one}, {other}": [us / 1e3 for us in r["swap"][pair]["pause_p99_us"]],
               False, "ms")
       for one, other in swap.PAIRS),
+    worst_of_curve("22", "the curve's worst point: throughput / cat's on the same object", 0.9, 1.0,
+                   "bytes_per_second"),
+    worst_of_curve("22", "the curve's worst point: CPU / cat's on the same object", 1.3, 1.1,
+                   "cpu_seconds_per_gib", False),
+    worst_of_curve("23", "the default's worst point: throughput / cat's on a pipe", 0.95, 1.0,
+                   "bytes_per_second", name=f"fd2 run, {curve.DEFAULT}", other="cat, pipe"),
 )
 
 # What no clock can show.
@@ -146,6 +161,7 @@ class Outcome:
     value: float | None  # None: not measured
     low: float = 0
     high: float = 0
+    where: str = ""
 
     @property
     def verdict(self):
@@ -161,10 +177,11 @@ def judge(results):
     for one in MEASURES:
         try:
             values = one.compute(results)
-        except (KeyError, ZeroDivisionError):
+        except (KeyError, ValueError, ZeroDivisionError):
             # Its candidate was left out, and a note says why; or a run was too short for the
             # kernel's clock of CPU time.
             out.append(Outcome(one, None))
             continue
-        out.append(Outcome(one, median(values), *spread(values)))
+        out.append(Outcome(one, median(values), *spread(values),
+                           one.where(results) if one.where else ""))
     return out

@@ -18,6 +18,7 @@ text { font-family: system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-se
 @media (prefers-color-scheme: dark) {
   .ground { fill: #15181d } .ink { fill: #e4e7eb } .quiet { fill: #9aa4b1 }
   .grid { stroke: #2f353d } .one { stroke: #6b7685 } .join { stroke: #4a525d }
+  .gate { stroke: #57b877 } .ours-path { stroke: #f2a154 } .theirs-path { stroke: #6fa8dc }
   .ours { fill: #f2a154 } .theirs { fill: #6fa8dc }
   .ours-line { stroke: #f2a154; fill: #15181d } .theirs-line { stroke: #6fa8dc; fill: #15181d }
   .band { fill: #1d2229 } .ours-soft { fill: #8a5a2c } .theirs-soft { fill: #3b5875 }
@@ -26,7 +27,8 @@ text { font-family: system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-se
 
 
 class Picture:
-    def __init__(self):
+    def __init__(self, about):
+        self.about = about
         self.parts = []
         self.height = MARGIN
 
@@ -38,7 +40,7 @@ class Picture:
 
     def line(self, x1, y1, x2, y2, kind="grid"):
         stroke, width = {"grid": ("#dde2e8", 1), "one": ("#8792a0", 1.5),
-                         "join": ("#b9c2cc", 2)}[kind]
+                         "join": ("#b9c2cc", 2), "gate": ("#2f8f4e", 1.5)}[kind]
         self.parts.append(f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" '
                           f'y2="{y2:.1f}" stroke="{stroke}" stroke-width="{width}"/>')
 
@@ -60,11 +62,20 @@ class Picture:
         self.parts.append(f'<rect class="band" x="{MARGIN}" y="{y:.1f}" '
                           f'width="{WIDTH - 2 * MARGIN}" height="{ROW}" fill="#fdf3e7"/>')
 
+    def path(self, points, whose, dashed=False):
+        if not points:
+            return
+        stroke = {"ours": "#c8610a", "theirs": "#2f6db5"}[whose]
+        there = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        self.parts.append(f'<polyline class="{whose}-path" points="{there}" fill="none" '
+                          f'stroke="{stroke}" stroke-width="2"'
+                          + (' stroke-dasharray="6 3"' if dashed else "") + "/>")
+
     def svg(self):
         height = self.height + MARGIN
         return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height:.0f}" '
                 f'viewBox="0 0 {WIDTH} {height:.0f}" role="img" '
-                'aria-label="fd2 beside other relays and wrappers">\n'
+                f'aria-label="{escape(self.about)}">\n'
                 f"<style>{STYLE}</style>\n"
                 f'<rect class="ground" width="{WIDTH}" height="{height:.0f}" fill="#ffffff"/>\n'
                 + "\n".join(self.parts) + "\n</svg>\n")
@@ -162,13 +173,17 @@ def startup_panel(to, startup):
     to.height = first + ROW * len(rows)
 
 
-def svg(machine, results):
-    to = Picture()
-    to.text(MARGIN, to.height + 8, "fd2 beside other relays and wrappers", 19, weight=600)
+def head(to, title, machine):
+    to.text(MARGIN, to.height + 8, title, 19, weight=600)
     to.text(MARGIN, to.height + 30,
             f"{machine['cpus']} × {machine['cpu']}, Linux {machine['kernel']}, {machine['date']}"
             + (" (a quick run: no figure to quote)" if machine["quick"] else ""), 12, "quiet")
     to.height += 56
+
+
+def svg(machine, results):
+    to = Picture("fd2 beside other relays and wrappers")
+    head(to, "fd2 beside other relays and wrappers", machine)
     if results.get("relay"):
         relay_panels(to, results["relay"])
     if results.get("backends"):

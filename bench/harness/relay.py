@@ -26,6 +26,18 @@ class Candidate:
     backend: str = ""  # a wrapper of ours: the one that must carry
 
 
+@dataclasses.dataclass(frozen=True)
+class Load:
+    """How the child writes."""
+    size: int
+    jitter: bool = False  # half to one and a half times as many bytes a write
+    writers: int = 1
+
+    def words(self):
+        return [f"--size={self.size}", f"--writers={self.writers}",
+                *(["--jitter"] if self.jitter else [])]
+
+
 @dataclasses.dataclass
 class Run:
     seconds: float
@@ -87,19 +99,22 @@ def tcp_pair():
     return ours, theirs
 
 
-def run_once(setting, who, size, amount, sink="null"):
-    """One run of `amount` bytes in writes of `size`."""
+def run_once(setting, who, load, amount, sink="null"):
+    """One run of `amount` bytes."""
     with Ends() as ends, contextlib.ExitStack() as children:
         report, to_report = ends.pipe()
-        writer = [setting.program("writer"), f"--bytes={amount}", f"--size={size}",
+        writer = [setting.program("writer"), f"--bytes={amount}", *load.words(),
                   f"--cpu={setting.writer_cpu}", f"--report-fd={to_report}"]
         start = lambda *args, **more: children.enter_context(Child(*args, **more))
-        if sink == "pipe":
-            far_end, out = ends.pipe()
+        far = None
+        if sink in ("pipe", "terminal"):
+            far_end, out = ends.pipe() if sink == "pipe" else ends.terminal()
             counted, to_count = ends.pipe()
             far = start([setting.program("sink"), f"--cpu={setting.writer_cpu}"], stdin=far_end,
                         stdout=to_count)
             ends.close(far_end, to_count)
+        elif sink == "file":
+            out = ends.file(os.path.join(setting.scratch, "sink"))
         else:
             out = ends.null()
         said, to_say = ends.pipe()
@@ -118,9 +133,12 @@ def run_once(setting, who, size, amount, sink="null"):
             first.end()
         cpu = last.end()
         told = json.loads(read_all(report))
-        if sink == "pipe":
+        if far:
             far.end()
-            check_count(who, json.loads(read_all(counted))["bytes"], told["total"])
+            arrived = json.loads(read_all(counted))["bytes"]
+            # A terminal makes two bytes of an end of line.
+            check_count(who, min(arrived, told["total"]) if sink == "terminal" else arrived,
+                        told["total"])
         # A wrapper has waited for the writer, so the kernel counts both.
         if who.kind == "wrapper":
             cpu -= told["cpu"]
@@ -136,31 +154,33 @@ def check_count(who, arrived, written):
 
 
 class Series:
-    """One candidate, its amount of bytes, and what was measured, an element a round."""
+    """One candidate, its amount of bytes, and what was measured, an element a round. `like` is a
+    series of the same candidate with a similar load, whose amount is a good guess."""
 
-    def __init__(self, setting, who, size, sink, seconds):
-        self.who, self.size, self.sink, self.seconds = who, size, sink, seconds
+    def __init__(self, setting, who, load, sink, seconds, like=None):
+        self.who, self.load, self.sink, self.seconds = who, load, sink, seconds
         self.rate, self.cpu, self.said = [], [], []
         # What a start and an end cost is no part of a byte's price.
-        self.idle_cpu = median([run_once(setting, who, size, 0, sink).cpu for _ in range(3)])
-        self.amount = self.calibrate(setting)
+        self.idle_cpu = like.idle_cpu if like else median(
+            [run_once(setting, who, load, 0, sink).cpu for _ in range(3)])
+        self.amount = self.calibrate(setting, like)
 
-    def calibrate(self, setting):
+    def calibrate(self, setting, like):
         """So many bytes that a run takes about as long as everybody's."""
-        wanted = setting.choose(full=self.seconds, quick=0.08)
-        amount = 51 * BLOCK
-        while (seconds := self.fastest(setting, amount)) < wanted / 4 and amount < MOST:
+        wanted = setting.choose(full=self.seconds, quick=min(self.seconds, 0.08))
+        amount, runs = (like.amount, 1) if like else (51 * BLOCK, 3)
+        while (seconds := self.fastest(setting, amount, runs)) < wanted / 4 and amount < MOST:
             amount *= 8
         amount = min(MOST, amount * wanted / seconds)
         return max(51, round(amount / BLOCK)) * BLOCK
 
-    def fastest(self, setting, amount):
+    def fastest(self, setting, amount, runs):
         """Of a few: whatever else the machine does only makes a run longer."""
-        return min(run_once(setting, self.who, self.size, amount, self.sink).seconds
-                   for _ in range(3))
+        return min(run_once(setting, self.who, self.load, amount, self.sink).seconds
+                   for _ in range(runs))
 
     def add_round(self, setting):
-        run = run_once(setting, self.who, self.size, self.amount, self.sink)
+        run = run_once(setting, self.who, self.load, self.amount, self.sink)
         self.rate.append(run.bytes / run.seconds)
         self.cpu.append(max(run.cpu - self.idle_cpu, 0.0) / run.total * GIB)
         self.said.append(run.said)
@@ -171,27 +191,33 @@ class Series:
                 "bytes_a_run": self.amount} | ({"said": said} if said else {})
 
 
+def attempt(setting, name, load, sink, step):
+    """What `step` returns; None if it fails, and a note says why."""
+    try:
+        return step()
+    except (Failed, OSError, ValueError, subprocess.SubprocessError) as why:
+        setting.fail(f"{name} was left out ({load}, to {sink}): {why}")
+        return None
+
+
+def interleaved(setting, series, rounds):
+    """{name: data} after so many rounds; a series that fails is left out, and a note says why."""
+    series = list(series)
+    for _ in range(rounds):
+        for one in setting.shuffled(series):
+            if attempt(setting, one.who.name, one.load, one.sink,
+                       lambda one=one: one.add_round(setting) or True) is None:
+                series.remove(one)
+    return {one.who.name: one.as_data() for one in series}
+
+
 def measure(setting, who, size, sink="null", seconds=0.3):
     """{name: data}; a run takes so many seconds. A candidate that fails is left out, and a note
     says why."""
-    series = []
-
-    def attempt(name, step):
-        try:
-            return step()
-        except (Failed, OSError, ValueError, subprocess.SubprocessError) as why:
-            setting.fail(f"{name} was left out (writes of {size}, sink {sink}): {why}")
-            return None
-
-    for one in who:
-        made = attempt(one.name, lambda one=one: Series(setting, one, size, sink, seconds))
-        if made:
-            series.append(made)
-    for _ in range(setting.choose(full=9, quick=3)):
-        for one in setting.shuffled(series):
-            if attempt(one.who.name, lambda one=one: one.add_round(setting) or True) is None:
-                series.remove(one)
-    return {one.who.name: one.as_data() for one in series}
+    load = Load(size)
+    series = [attempt(setting, one.name, load, sink,
+                      lambda one=one: Series(setting, one, load, sink, seconds)) for one in who]
+    return interleaved(setting, filter(None, series), setting.choose(full=9, quick=3))
 
 
 def measure_all(setting):
@@ -206,21 +232,11 @@ def measure_all(setting):
     }
 
 
-# From a byte to a whole pipe, and what lies around a page.
-SIZES = (1, 80, 512, 1024, 2048, 3000, 4000, 4080, 4096, 8192, 65536)
-
-
-def sizes(setting):
-    """{size of a write: {name: data}}: fd2 run beside cat. A cliff between two sizes shows here."""
-    who = [Candidate("cat", ("cat",)), fd2_run(setting)]
-    return {size: measure(setting, who, size, seconds=0.1) for size in SIZES}
-
-
 def check_carried(setting, who):
     """That what we measure goes through the backend that it is named for, every byte of it."""
     stats = os.path.join(setting.scratch, "stats.json")
     observed = dataclasses.replace(who, argv=(*who.argv[:-1], "--stats", stats, who.argv[-1]))
-    run = run_once(setting, observed, 4096, 51 * BLOCK)
+    run = run_once(setting, observed, Load(4096), 51 * BLOCK)
     with open(stats, encoding="utf-8") as file:
         told = json.load(file)
     if told["backend"] != who.backend or told["bytes"] != run.total or (

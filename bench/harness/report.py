@@ -2,7 +2,8 @@
 
 import json
 
-from .backends import BACKENDS
+from .backends import medium_of
+from .curve import points
 from .measures import ELSEWHERE
 from .numbers import median, ratios
 
@@ -27,8 +28,8 @@ def measures(outcomes):
         m = one.measure
         seen = "–" if one.value is None else m.show(one.value)
         middle = "–" if one.value is None else f"{m.show(one.low)} … {m.show(one.high)}"
-        rows.append([f"{m.number}. {m.what}", seen, middle, m.bound(m.gate), m.bound(m.goal),
-                     one.verdict])
+        what = f"{m.number}. {m.what}" + (f" ({one.where})" if one.where else "")
+        rows.append([what, seen, middle, m.bound(m.gate), m.bound(m.goal), one.verdict])
     return table(["measure", "ours", "interquartile range", "gate", "goal", "verdict"], rows)
 
 
@@ -58,19 +59,24 @@ def relays(relay):
                   "CPU s/GiB", "to a pipe: × cat", "CPU s/GiB"], rows)
 
 
-def by_size(sizes):
-    rows = []
-    for size, data in sizes.items():
-        if len(data) < 2:
-            continue
-        ours, cat = data["fd2 run"], data["cat"]
-        rows.append([size, *(figure(median(ratios(ours[key], cat[key])) if min(cat[key]) else None)
-                             for key in ("bytes_per_second", "cpu_seconds_per_gib"))])
-    return table(["size of a write", "throughput, × cat", "CPU, × cat"], rows)
+def curves(curve):
+    """A table for throughput and one for CPU: a column for each way to write and backend."""
+    sizes = list(next(iter(curve.values())))
+    parts = []
+    for key, what in (("bytes_per_second", "throughput"), ("cpu_seconds_per_gib", "CPU")):
+        columns = {}
+        for way, size, name, seen in points(curve, key):
+            if name in ("fd2 run, pipe", "fd2 run, socketpair"):
+                column = columns.setdefault(f"{name.removeprefix('fd2 run, ')}, to {way}", {})
+                column[size] = figure(median(seen))
+        parts.append(table([f"{what}, × cat on the same; size of a write", *columns],
+                           [[size, *(column.get(size, "–") for column in columns.values())]
+                            for size in sizes]))
+    return "\n\n".join(parts)
 
 
-def delays(latency):
-    return table(["a lone line through", "p50 µs", "p99 µs"],
+def delays(latency, what="a lone line through"):
+    return table([what, "p50 µs", "p99 µs"],
                  [[name, figure(median(data["p50"]) / 1e3), figure(median(data["p99"]) / 1e3)]
                   for name, data in latency.items()])
 
@@ -140,12 +146,6 @@ def backend_relays(backends):
                   for name in backends["4k"]])
 
 
-def medium_of(name):
-    """The kernel object behind "cat, tcp" or "fd2 run, tcpshim"."""
-    chosen = name.partition(", ")[2]
-    return BACKENDS[chosen][2] if chosen in BACKENDS else chosen
-
-
 def many_channels(many):
     sizes = many["channels"]
     parts = [table(
@@ -169,8 +169,10 @@ def line_costs(lines):
                  [[name, figure(value)] for name, value in lines.items()])
 
 
-SECTIONS = (("relay", relays), ("sizes", by_size), ("backends", backend_relays),
-            ("many", many_channels), ("latency", delays), ("startup", startups), ("rsync", rsyncs), ("spawn", spawns),
+SECTIONS = (("relay", relays), ("curve", curves), ("backends", backend_relays),
+            ("many", many_channels), ("latency", delays),
+            ("busy", lambda busy: delays(busy, "the same on a busy machine")),
+            ("startup", startups), ("rsync", rsyncs), ("spawn", spawns),
             ("close", closes), ("handover", handovers), ("swap", swaps), ("capacity", capacities),
             ("lines", line_costs))
 
@@ -191,6 +193,7 @@ def data(machine, outcomes, results, notes):
         "machine": machine,
         "measures": [{"number": one.measure.number, "what": one.measure.what, "value": one.value,
                       "low": one.low, "high": one.high, "unit": one.measure.unit,
+                      "where": one.where,
                       "gate": one.measure.gate, "goal": one.measure.goal, "verdict": one.verdict}
                      for one in outcomes],
         "results": results,

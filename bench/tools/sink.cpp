@@ -4,6 +4,7 @@
 //   sink --stamps [--cpu=N]   {"bytes": N, "delays_ns": [...]}: for each line of `lone_lines`, how
 //                             long it was under way
 
+#include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -48,8 +49,9 @@ int main(int argc, char** argv) {
     std::vector<char> buffer(buffer_size);
     for (;;) {
         const ssize_t got = read_some(STDIN_FILENO, buffer.data(), buffer.size());
+        // The master of a terminal has EIO for the end.
+        if (got == 0 || (got < 0 && errno == EIO)) break;
         if (got < 0) die("sink");
-        if (got == 0) break;
         bytes += static_cast<std::uint64_t>(got);
         if (stamps) reader.feed({buffer.data(), static_cast<std::size_t>(got)}, fd2::now());
     }
