@@ -4,8 +4,9 @@
 source "$(dirname "${BASH_SOURCE[0]}")/apt-lists.sh"
 
 # fd2_cache_begin NAME SCRIPT OPTION PACKAGE...: the directory is
-# ${XDG_CACHE_HOME:-~/.cache}/fd2/NAME/KEY, the key made of the packages' versions and of SCRIPT. If it is
-# there, says so and ends the script; fails if it is not and OPTION is --where. Otherwise returns with
+# ${XDG_CACHE_HOME:-~/.cache}/fd2/NAME/KEY, the key made of the packages' versions, of SCRIPT and of
+# this file. If it is there, says so and ends the script; fails if it is not and OPTION is --where.
+# Otherwise returns with
 #
 #     versions  a line for each package: name, version, source package, its version
 #     cache     the directory above
@@ -18,7 +19,7 @@ fd2_cache_begin() {
     shift 3
     # shellcheck disable=SC2016 # dpkg-query's own variables
     versions=$(dpkg-query -W -f '${Package} ${Version} ${source:Package} ${source:Version}\n' "$@")
-    key=$({ echo "$versions"; cat "$script"; } | sha256sum | cut -c1-16)
+    key=$({ echo "$versions"; cat "$script" "${BASH_SOURCE[0]}"; } | sha256sum | cut -c1-16)
     cache=${XDG_CACHE_HOME:-$HOME/.cache}/fd2/$name
     _fd2_target=$cache/$key
     _fd2_answer_if_there
