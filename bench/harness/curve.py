@@ -20,6 +20,8 @@ WAYS = {
     "/dev/null, four writers": ("null", {"writers": 4}),
 }
 QUICK_WAYS = ("/dev/null", "a pipe")
+# What the worst point must keep, beside cat on the same kind of object.
+GATES = {"bytes_per_second": 0.9, "cpu_seconds_per_gib": 1.3}
 DEFAULT = "socketpair"  # the backend of whoever chooses none
 
 

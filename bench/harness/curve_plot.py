@@ -2,7 +2,7 @@
 
 import math
 
-from .curve import points
+from .curve import GATES, points
 from .numbers import median
 from .plot import MARGIN, WIDTH, Picture, head
 
@@ -10,7 +10,6 @@ PLOT = 150  # the height of one plot
 ROW = PLOT + 66
 BACKENDS = {"fd2 run, pipe": ("ours", False), "fd2 run, socketpair": ("ours", True),
             "splice": ("theirs", False)}
-GATES = {"bytes_per_second": 0.9, "cpu_seconds_per_gib": 1.3}
 
 
 class Axis:

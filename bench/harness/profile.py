@@ -7,6 +7,8 @@ measure may be worse before it counts as a fall."""
 import json
 import os
 
+from .children import Failed
+
 PATH = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "profile.json")
 LEAST_NOISE = 1.15
 QUICK_NOISE = 2.0  # so few and short rounds scatter by a third, beside other work by more
@@ -18,8 +20,14 @@ def key_of(measure):
 
 
 def read(quick):
-    with open(PATH, encoding="utf-8") as file:
-        return json.load(file)["quick" if quick else "full"]
+    """The stored measures of a quick run, or of a full one."""
+    try:
+        with open(PATH, encoding="utf-8") as file:
+            return json.load(file)["quick" if quick else "full"]
+    except (FileNotFoundError, KeyError):
+        form = "--quick " if quick else ""
+        raise Failed(f"{PATH} has no run of this kind to compare with; make one on a machine with "
+                     f"nothing else to do: bench/run {form}--store") from None
 
 
 def noise_of(outcome, quick):
