@@ -57,10 +57,9 @@ std::vector<channel::directory> plugin_directories(const settings::settings& con
 settings::available_backends backends_in(const std::vector<settings::plugin_directory>& path);
 
 /// What is wrong in files that `config` names: in why.rules, and with the options of backends, by
-/// the tables of the plugins themselves: each that
-/// has options is loaded, in a process of its own, none is opened. One that is not installed is
-/// passed over, and none is loaded from a directory that `config` names: that would run code chosen
-/// by whoever wrote the file.
+/// the tables of the plugins themselves: each that has options is loaded, in a process of its own,
+/// none is opened. One that is not installed is passed over, and none is loaded from a directory
+/// that `config` names: that would run code chosen by whoever wrote the file.
 option_findings wrong_options(const settings::settings& config);
 
 /// "fd2: TEXT" and a newline on stderr: one line whatever the text holds, wrapped on a terminal.
